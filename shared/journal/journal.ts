@@ -1,0 +1,85 @@
+// The port of a shard's journal: the append-only log that is the truth about its runs.
+//
+//   position:   1        2        3        4
+//            ┌────────┬────────┬────────┬────────┐
+//            │ record │ record │ record │ record │  ← append(expected: 4) makes position 5
+//            └────────┴────────┴────────┴────────┘
+//            ▲ first (1 until truncated)         ▲ tail: {position: 4, chain of record 4, …}
+//
+// A record travels as one framed buffer (`record.ts`) that says its own position, term, time and chain.
+// Adapters store frames as they are and never look into their bodies.
+import type { Position, Term } from "@millrace/model/ids.ts";
+
+/** The largest frame there is, header included: what one JetStream message takes with room to spare. */
+export const RECORD_BYTES_MAX = 768 * 1024;
+
+/** Where a journal ends. An empty journal has position 0, chain 0, term 0 and time 0. */
+export interface JournalTail {
+  readonly position: Position;
+  /** Checksum of the last record, chained over all before it. */
+  readonly chain: number;
+  readonly term: Term;
+  readonly timeMs: number;
+}
+
+/** What became of an append. */
+export type AppendOutcome =
+  /** Durable at `expected + 1`. */
+  | { readonly type: "appended" }
+  /** Somebody else wrote first, or this handle was fenced: nothing was written. */
+  | { readonly type: "stale" }
+  /** No room: nothing was written, and the journal can be appended to again once there is room. */
+  | { readonly type: "full" }
+  /** Nobody knows. The handle is dead; open again and compare the tail's chain. Never retry blindly. */
+  | { readonly type: "unknown"; readonly reason: string };
+
+/** A record as read back: checked against its checksum and the chain. */
+export interface JournalRecord {
+  readonly position: Position;
+  readonly term: Term;
+  readonly timeMs: number;
+  readonly chain: number;
+  /** Valid only during the visit; copy what must live longer. */
+  readonly body: Uint8Array;
+}
+
+/** A journal opened for writing. One append may be in flight; the next is refused by throwing. */
+export interface Journal {
+  /** The tail as of the last completed append (or of opening). */
+  tail(): JournalTail;
+  /**
+   * Appends one frame behind `expected`, the position of the last record the writer knows.
+   * Calls `done` exactly once, never before returning. After `stale` or `unknown` every later append is `stale`.
+   */
+  append(expected: Position, frame: Uint8Array, done: (outcome: AppendOutcome) => void): void;
+  /**
+   * Visits every record from `from` to the tail in order, yielding to the event loop now and then.
+   * Rejects with {@link JournalTruncated} when `from` was truncated, and with {@link JournalDamaged} at a gap or a
+   * record that is wrong anywhere but at the torn tail (which opening has already cut off).
+   */
+  read(from: Position, visit: (record: JournalRecord) => void): Promise<void>;
+  /** Forgets records before `position` where that is cheap; never one at or behind it. */
+  truncateBefore(position: Position): Promise<void>;
+  /** Bytes held on disk or in memory, for metrics and limits. */
+  bytes(): number;
+  /** Waits for the append in flight and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** Opens the journal of one shard, cutting off a torn tail. Rejects if another process has it open. */
+export type OpenJournal = () => Promise<Journal>;
+
+/** Reading began before the first record that is still held. */
+export class JournalTruncated extends Error {
+  override readonly name = "JournalTruncated";
+}
+
+/** The journal is wrong before its tail: something other than a crash of ours changed it. */
+export class JournalDamaged extends Error {
+  override readonly name = "JournalDamaged";
+}
+
+/** Another process holds the journal. */
+export class JournalLocked extends Error {
+  override readonly name = "JournalLocked";
+}

@@ -1,0 +1,107 @@
+// The seam between gateways and the shards of a cluster. In one process it is a pair of objects; across processes an
+// adapter carries the same plain data. Batches everywhere; nothing here waits.
+import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Position } from "@millrace/model/ids.ts";
+import type { Refusal } from "@millrace/model/refusal.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
+import type { Payload } from "@millrace/model/payload.ts";
+import type { RunFailure } from "@millrace/model/failure.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { WorkflowName } from "@millrace/model/ids.ts";
+
+/** A command on its way in. `ref` is the origin's own number for it and comes back with the reply. */
+export interface Envelope {
+  readonly ref: number;
+  readonly command: RunCommand;
+  /** On a start: also tell the origin when the run ends (at once if it already has). */
+  readonly notifyEnd: boolean;
+}
+
+/** The answer to a command. It leaves when what it says is durable (I1). */
+export type Reply =
+  | {
+      readonly type: "done";
+      readonly ref: number;
+      readonly runId: RunId;
+      /** Whether this command was settled before: nothing new happened (I3). */
+      readonly repeated: boolean;
+      readonly epoch: number;
+    }
+  | { readonly type: "refused"; readonly ref: number; readonly refusal: Refusal };
+
+/** A run reached its end. */
+export interface RunEnd {
+  /** The `ref` of the start that asked. */
+  readonly ref: number;
+  readonly runId: RunId;
+  readonly epoch: number;
+  readonly status: EndStatus;
+  readonly output: Payload | null;
+  readonly failure: RunFailure | null;
+  /** The name of the step that failed; empty if none. */
+  readonly failedStep: string;
+  readonly endedMs: number;
+}
+
+/** Who sent commands and hears about them: a client's stream or call on a gateway. */
+export interface Origin {
+  replied(replies: readonly Reply[]): void;
+  ended(ends: readonly RunEnd[]): void;
+}
+
+/** A run's state as of a durable position, encoded by `@millrace/codec` (the gateway decodes what it needs). */
+export interface RunView {
+  readonly bytes: Uint8Array;
+  readonly position: Position;
+  /** The parsed definition the run is pinned to, as JSON text. */
+  readonly definition: string;
+}
+
+export interface ListQuery {
+  readonly tenant: TenantId;
+  readonly workflow: WorkflowName | null;
+  readonly status: RunStatus | null;
+  /** Start time bounds, epoch ms; 0 = open. From inclusive, until exclusive. */
+  readonly startedFromMs: number;
+  readonly startedUntilMs: number;
+  /** Where the last page ended; null = the first page. */
+  readonly before: RunId | null;
+  /** 1 to 1,000. */
+  readonly limit: number;
+}
+
+export interface ListPage {
+  readonly runs: readonly RunView[];
+  /** Pass as `before` for the next page; null = there is no more. */
+  readonly next: RunId | null;
+}
+
+/** A standing order for a run's changes; call to end it. */
+export type Unwatch = () => void;
+
+/** The shards as a gateway sees them. */
+export interface Shards {
+  /** Hands in commands; each is answered to `origin` exactly once, unless this process dies first. */
+  submit(origin: Origin, batch: readonly Envelope[]): void;
+  /** A run by ID, as of now. */
+  run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void;
+  list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void;
+  /**
+   * Calls `changed` with the run as it is, and again after it changed. Changes that come faster than they are taken
+   * are folded into one: a slow watcher sees fewer, newer states, and costs no buffer.
+   */
+  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch;
+  /** Gives workers' free places to waiting tasks: at most `credits` tasks of these types, fairly by tenant. */
+  pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void;
+  /** Where shards announce waiting tasks and take tasks back. Called once, when the gateway starts. */
+  connect(sink: TaskSink): void;
+}
+
+/** A gateway's pool of workers, as the shards see it. */
+export interface TaskSink {
+  /** Tasks of this type wait; pull when there is a place for them. May be called more often than needed. */
+  demand(taskType: string): void;
+  /** Ask the workers that hold these to stop; their (possibly cancelled) results are still wanted. */
+  withdraw(tokens: readonly TaskToken[]): void;
+}

@@ -1,0 +1,36 @@
+import type { Branded } from "./ids.ts";
+
+/** Valid JSON as text. Kept as text from edge to edge; only an expression that reads it parses it. */
+export type Json = Branded<string, "Json">;
+
+/** Marks text as JSON. The caller has checked it, or wrote it with JSON.stringify. */
+export const json = (text: string): Json => text as Json;
+
+/** The JSON text `null`. */
+export const JSON_NULL: Json = json("null");
+
+/** A payload too large to travel in events: stored durably under (run ID, SHA-256) before any event names it. */
+export interface BlobRef {
+  /** SHA-256 of the UTF-8 bytes, lower-case hex. */
+  readonly sha256: string;
+  /** Size in bytes. */
+  readonly bytes: number;
+}
+
+/** JSON text of at most {@link INLINE_PAYLOAD_BYTES_MAX} bytes, or a reference to a larger one. */
+export type Payload = Json | BlobRef;
+
+/** Payloads above this many UTF-8 bytes become blobs (DESIGN §5). */
+export const INLINE_PAYLOAD_BYTES_MAX = 64 * 1024;
+
+/** The largest payload there is: a gRPC message of 4 MiB less room for its envelope. */
+export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024 - 64 * 1024;
+
+/**
+ * The input of a step: a payload of its own, or the ordinal of the step whose output it is, unchanged.
+ * {@link RUN_INPUT} stands for the run's own input. A reference keeps a passed-on value out of the journal.
+ */
+export type StepInput = Payload | number;
+
+/** The {@link StepInput} that stands for the run's own input. */
+export const RUN_INPUT = -1;

@@ -1,0 +1,38 @@
+import type { EndStatus } from "./run-state.ts";
+import type { RunId } from "./ids.ts";
+
+/** Everything the core may ask of the world. Each leaves when the record that makes it true is durable (I1). */
+export type Reaction =
+  /** Owe a task to a worker. The shell builds it from state when a worker takes it. */
+  | {
+      readonly type: "dispatch";
+      readonly runId: RunId;
+      readonly epoch: number;
+      readonly step: number;
+      readonly item: number;
+      readonly attempt: number;
+    }
+  /** Take back every task of the run: drop what waits, and with `cancel` ask the workers that hold one to stop. */
+  | { readonly type: "withdraw"; readonly runId: RunId; readonly cancel: boolean }
+  /** Take back one task whose step timed out. */
+  | {
+      readonly type: "withdraw-task";
+      readonly runId: RunId;
+      readonly epoch: number;
+      readonly step: number;
+      readonly item: number;
+      readonly attempt: number;
+    }
+  /** Send `timer-due` at or after this time. Extra or stale timers are harmless. */
+  | { readonly type: "timer"; readonly runId: RunId; readonly atMs: number }
+  /** Send `advance`: a budget ran out before everything ready was scheduled. */
+  | { readonly type: "advance"; readonly runId: RunId }
+  | { readonly type: "ended"; readonly runId: RunId; readonly epoch: number; readonly status: EndStatus };
+
+/** The instant a decision is made at, and the only randomness it may use. */
+export interface Moment {
+  /** Never before the last record's time. */
+  readonly nowMs: number;
+  /** 32 random bits. */
+  readonly seed: number;
+}

@@ -1,0 +1,141 @@
+// The port of a shard's store: folded state, never the truth. Every stored object carries the position it reflects.
+//
+//   journal   1 … 40 │ 41 … 55 (tail)
+//   store     live runs, timers, keys, ended runs: at position 40, some already at up to 55 (a checkpoint under way)
+//
+// A checkpoint is a series of slices, each one atomic. The last slice carries `meta` and so advances the checkpoint's
+// position; replay from there skips, object by object, events at or below the object's own position.
+// Reads are synchronous (LMDB reads from its map) and see every slice whose `done` was called.
+import type { Position, RunId, TenantId, Term, WorkflowName } from "@millrace/model/ids.ts";
+import type { LiveStatus, EndStatus, RunStatus } from "@millrace/model/run-state.ts";
+
+/** What the last completed checkpoint says of the shard as a whole. */
+export interface CheckpointMeta {
+  /** Everything up to here is in the store. */
+  readonly position: Position;
+  /** Chain of the record at `position`. */
+  readonly chain: number;
+  readonly term: Term;
+  readonly timeMs: number;
+  /** The shard's own folded state (pinned definitions, counts), encoded by the shard host. */
+  readonly body: Uint8Array;
+}
+
+/** An encoded state and the position it reflects. */
+export interface StoredRun {
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+  readonly ended: boolean;
+}
+
+/** How a live run is indexed today, as its last slice wrote it; the adapter needs it to move the entries. */
+export interface LiveIndex {
+  readonly status: LiveStatus;
+  /** When the run next wants `timer-due`; 0 = never. */
+  readonly dueMs: number;
+}
+
+export interface LiveRow {
+  readonly runId: RunId;
+  readonly tenant: TenantId;
+  readonly workflow: WorkflowName;
+  readonly index: LiveIndex;
+  /** null = the store does not hold the run as live. */
+  readonly previous: LiveIndex | null;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+}
+
+export interface EndedRow {
+  readonly runId: RunId;
+  readonly tenant: TenantId;
+  readonly workflow: WorkflowName;
+  readonly status: EndStatus;
+  /** Decides the period, and so when retention drops it. */
+  readonly endedMs: number;
+  /** null = the store does not hold the run as live. */
+  readonly previous: LiveIndex | null;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+}
+
+/** A run that was ended and is live again (RetryRun): its ended row goes, `live` holds it. */
+export interface ReopenedRow {
+  readonly runId: RunId;
+  readonly tenant: TenantId;
+  readonly workflow: WorkflowName;
+  readonly status: EndStatus;
+  readonly endedMs: number;
+}
+
+/** An idempotency key and the run it started. */
+export interface KeyRow {
+  readonly tenant: TenantId;
+  readonly key: string;
+  readonly runId: RunId;
+  readonly inputHash: string;
+  readonly startedMs: number;
+}
+
+/** One atomic step of a checkpoint: all of it or nothing. At most 4 MiB. `reopened` is applied before `ended`. */
+export interface Slice {
+  readonly live: readonly LiveRow[];
+  readonly reopened: readonly ReopenedRow[];
+  readonly ended: readonly EndedRow[];
+  readonly keys: readonly KeyRow[];
+  /** On the last slice: the checkpoint is complete. null before. */
+  readonly meta: CheckpointMeta | null;
+}
+
+export interface DueTimer {
+  readonly runId: RunId;
+  readonly tenant: TenantId;
+  readonly dueMs: number;
+}
+
+/** Which runs to list, newest start first. */
+export interface ListFilter {
+  readonly tenant: TenantId;
+  /** null = any. */
+  readonly workflow: WorkflowName | null;
+  /** null = any. */
+  readonly status: RunStatus | null;
+  /** Runs whose ID sorts strictly below this one; null = from the newest. Also how a page goes on. */
+  readonly before: RunId | null;
+  /** Runs whose ID sorts at or above this one; null = to the oldest. */
+  readonly from: RunId | null;
+}
+
+/** What became of a slice. */
+export type SliceOutcome =
+  | { readonly type: "written" }
+  /** No room; nothing of the slice was written, it can be tried again. */
+  | { readonly type: "full" }
+  /** The store is broken. */
+  | { readonly type: "failed"; readonly reason: string };
+
+export interface Store {
+  /** null = no checkpoint was ever completed. */
+  meta(): CheckpointMeta | null;
+  /** Whether slices were written since the last completed checkpoint: then objects may be ahead of `meta`. */
+  ahead(): boolean;
+  /** A run, live or ended; undefined = unknown or past retention. */
+  run(runId: RunId): StoredRun | undefined;
+  /** The run an idempotency key started, while it is kept (at least 7 days). */
+  key(tenant: TenantId, key: string): KeyRow | undefined;
+  /** Timers due at or before `untilMs`, earliest first, from strictly after `after`, at most `limit`. */
+  timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[];
+  /** IDs of matching runs, newest first, at most `limit`. */
+  list(filter: ListFilter, limit: number): RunId[];
+  /** IDs of all live runs in ascending order, from strictly after `after`, at most `limit`. */
+  liveRuns(after: RunId | null, limit: number): RunId[];
+  /** Writes one slice; calls `done` once it can be read and is on its way to disk. One at a time. */
+  write(slice: Slice, done: (outcome: SliceOutcome) => void): void;
+  /** Calls `done` when every slice written so far is on disk: only then may the journal be truncated. */
+  flush(done: (outcome: SliceOutcome) => void): void;
+  /** Drops ended runs and keys that are past retention at `nowMs`, by whole periods. */
+  retain(nowMs: number): Promise<void>;
+  /** Bytes on disk. */
+  bytes(): number;
+  close(): Promise<void>;
+}
