@@ -1,14 +1,13 @@
 // The seam between gateways and the shards of a cluster. In one process it is a pair of objects; across processes an
 // adapter carries the same plain data. Batches everywhere; nothing here waits.
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
-import type { Position } from "@millrace/model/ids.ts";
+
+import type { RunFailure } from "@millrace/model/failure.ts";
+import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
+import type { Payload } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
-import type { Payload } from "@millrace/model/payload.ts";
-import type { RunFailure } from "@millrace/model/failure.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
-import type { WorkflowName } from "@millrace/model/ids.ts";
 
 /** A command on its way in. `ref` is the origin's own number for it and comes back with the reply. */
 export interface Envelope {

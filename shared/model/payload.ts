@@ -27,10 +27,14 @@ export const INLINE_PAYLOAD_BYTES_MAX = 64 * 1024;
 export const PAYLOAD_BYTES_MAX = 4 * 1024 * 1024 - 64 * 1024;
 
 /**
- * The input of a step: a payload of its own, or the ordinal of the step whose output it is, unchanged.
- * {@link RUN_INPUT} stands for the run's own input. A reference keeps a passed-on value out of the journal.
+ * A step's input or a run's output: a payload of its own, or a reference that keeps a passed-on value out of the
+ * journal: the ordinal of the step whose output it is, {@link RUN_INPUT}, {@link ITEM_INPUT} or {@link WRITTEN_INPUT}.
  */
 export type StepInput = Payload | number;
 
-/** The {@link StepInput} that stands for the run's own input. */
+/** The run's own input. */
 export const RUN_INPUT = -1;
+/** The `forEach` item itself. */
+export const ITEM_INPUT = -2;
+/** What the pinned definition writes, which holds no expression. */
+export const WRITTEN_INPUT = -3;

@@ -1,5 +1,5 @@
-import type { EndStatus } from "./run-state.ts";
 import type { RunId } from "./ids.ts";
+import type { EndStatus } from "./run-state.ts";
 
 /** Everything the core may ask of the world. Each leaves when the record that makes it true is durable (I1). */
 export type Reaction =
@@ -14,15 +14,6 @@ export type Reaction =
     }
   /** Take back every task of the run: drop what waits, and with `cancel` ask the workers that hold one to stop. */
   | { readonly type: "withdraw"; readonly runId: RunId; readonly cancel: boolean }
-  /** Take back one task whose step timed out. */
-  | {
-      readonly type: "withdraw-task";
-      readonly runId: RunId;
-      readonly epoch: number;
-      readonly step: number;
-      readonly item: number;
-      readonly attempt: number;
-    }
   /** Send `timer-due` at or after this time. Extra or stale timers are harmless. */
   | { readonly type: "timer"; readonly runId: RunId; readonly atMs: number }
   /** Send `advance`: a budget ran out before everything ready was scheduled. */

@@ -3,7 +3,7 @@
 // (-1 = none). Every field is always present: one shape a type, so that the codec's structure table stays fixed.
 import type { Failure, RunFailure } from "./failure.ts";
 import type { RunId, TenantId, WorkerName, WorkflowName } from "./ids.ts";
-import type { Payload, StepInput } from "./payload.ts";
+import type { Json, Payload, StepInput } from "./payload.ts";
 import type { EndStatus } from "./run-state.ts";
 
 export interface RunStarted {
@@ -19,6 +19,8 @@ export interface RunStarted {
   readonly inputHash: string;
   /** W3C trace context of the caller; empty = none. */
   readonly traceparent: string;
+  /** How many steps the pinned definition has. */
+  readonly stepCount: number;
 }
 
 /** An attempt was decided; a task for it is owed to a worker until its result is recorded. */
@@ -67,13 +69,12 @@ export interface AttemptCancelled {
   readonly attempt: number;
 }
 
-/** A `forEach` list was evaluated, once: JSON text of the array. Items are scheduled later, in windows. */
+/** A `forEach` list was evaluated, once. Its items are scheduled later, in windows. */
 export interface StepFannedOut {
   readonly type: "step-fanned-out";
   readonly runId: RunId;
   readonly step: number;
-  readonly items: Payload;
-  readonly count: number;
+  readonly items: readonly Json[];
 }
 
 /** All items are settled; the step is complete and its output is the ordered list of theirs. */
@@ -168,7 +169,8 @@ export interface RunEnded {
   readonly type: "run-ended";
   readonly runId: RunId;
   readonly status: EndStatus;
-  readonly output: Payload | null;
+  /** Set when completed. */
+  readonly output: StepInput | null;
   readonly failure: RunFailure | null;
   readonly reason: string;
 }

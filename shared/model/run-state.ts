@@ -137,9 +137,9 @@ export interface StepItems {
   status: "fanned-out" | "joined" | "items-failed";
   readonly sinceMs: number;
   endedMs: number;
-  /** The list, as evaluated; a blob until `items` is needed. */
-  readonly list: Payload;
-  /** One a list element, null until scheduled. */
+  /** The list's elements, as evaluated. */
+  readonly items: readonly Json[];
+  /** One an item, null until scheduled. */
   readonly tasks: (TaskState | null)[];
   /** Ordinal of the first item never scheduled. */
   next: number;
@@ -173,7 +173,7 @@ export interface RunState {
   /** From 1. */
   epoch: number;
   readonly input: Payload;
-  output: Payload | null;
+  output: StepInput | null;
   failure: RunFailure | null;
   /** Why it was paused, cancelled or terminated. */
   reason: string;
@@ -198,6 +198,3 @@ export interface RunState {
   /** The `request_id` of the newest retry, so that a repeated one gets the first answer. */
   retryRequestId: string;
 }
-
-/** `items` of a fan-out, parsed; cached beside the state, never part of it. */
-export type ItemTexts = readonly Json[];

@@ -81,3 +81,5 @@ export interface Plan {
 
 /** The most items a `forEach` takes. */
 export const FOR_EACH_ITEMS_MAX = 10_000;
+/** The most bytes of JSON all items of a `forEach` have together: they travel in one event. */
+export const FOR_EACH_BYTES_MAX = 256 * 1024;

@@ -1,0 +1,333 @@
+// Version 1 of a run's folded state: a flat list, canonical (I5: the same state always gives the same bytes). Times are
+// distances from the run's start; 0 stands for "never" and is null. A step is a number from the table and its fields:
+//   0 pending · 1 skipped · 2 done · 3 faulted · 4 sleeping · 5 waiting · 6 items
+//   10 scheduled · 11 backoff · 12 completed · 13 failed · 14 abandoned   (an item never scheduled: null)
+import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
+import type {
+  AttemptLog,
+  BufferedSignal,
+  ErrorCount,
+  FailedAttempt,
+  RunState,
+  RunStatus,
+  StepItems,
+  StepState,
+  TaskState,
+} from "@millrace/model/run-state.ts";
+import {
+  CodecError,
+  failureValue,
+  inputValue,
+  nullableInputValue,
+  nullablePayloadValue,
+  packValues,
+  payloadValue,
+  runFailureValue,
+  type Value,
+  ValueReader,
+} from "./values.ts";
+
+const VERSION = 1;
+/** A step nobody touched yet; one object for all, as in `evolve`. */
+const PENDING: StepState = { status: "pending" };
+
+export function encodeRunState(run: RunState): Buffer {
+  const base = run.startedMs;
+  const out: Value[] = [VERSION, run.runId, run.tenant, run.workflow, run.version, run.status, run.epoch, base];
+  out.push(payloadValue(run.input), nullableInputValue(run.output), runFailureValue(run.failure), run.reason);
+  out.push(run.idempotencyKey, run.inputHash, run.traceparent);
+  out.push(run.epochStartedMs - base, distance(run.endedMs, base), distance(run.cancelDeadlineMs, base));
+  out.push(run.openSteps, run.openAttempts, run.retryRequestId);
+  out.push(run.signals.length === 0 ? null : run.signals.map((signal) => [signal.name, payloadValue(signal.payload)]));
+  out.push(run.signalIds.length === 0 ? null : [...run.signalIds]);
+  out.push(run.steps.length);
+  for (const step of run.steps) pushStep(out, step, base);
+  return packValues(out);
+}
+
+/** Throws {@link CodecError}. */
+export function decodeRunState(bytes: Uint8Array): RunState {
+  const from = ValueReader.of(bytes);
+  const version = from.number();
+  if (version !== VERSION) throw new CodecError(`Run state of version ${version}; this build reads ${VERSION}.`);
+  const id = runId(from.string());
+  const tenant = tenantId(from.string());
+  const workflow = workflowName(from.string());
+  const definitionVersion = from.number();
+  const status = runStatus(from.string());
+  const epoch = from.number();
+  const base = from.number();
+  const run: RunState = {
+    runId: id,
+    tenant,
+    workflow,
+    version: definitionVersion,
+    status,
+    epoch,
+    input: from.payload(),
+    output: from.nullableInput(),
+    failure: from.runFailure(),
+    reason: from.string(),
+    idempotencyKey: from.string(),
+    inputHash: from.string(),
+    traceparent: from.string(),
+    startedMs: base,
+    epochStartedMs: from.number() + base,
+    endedMs: instant(from, base),
+    cancelDeadlineMs: instant(from, base),
+    openSteps: from.number(),
+    openAttempts: from.number(),
+    retryRequestId: from.string(),
+    signals: signals(from),
+    signalIds: strings(from),
+    steps: [],
+  };
+  const steps = from.number();
+  for (let step = 0; step < steps; step++) run.steps.push(readStep(from, base));
+  return run;
+}
+
+function pushStep(out: Value[], step: StepState, base: number): void {
+  switch (step.status) {
+    case "pending":
+      out.push(0);
+      return;
+    case "skipped":
+      out.push(1, step.atMs - base);
+      return;
+    case "done":
+      out.push(2, step.sinceMs - base, step.endedMs - base, payloadValue(step.output));
+      return;
+    case "faulted":
+      out.push(3, step.sinceMs - base, step.endedMs - base, failureValue(step.failure));
+      return;
+    case "sleeping":
+      out.push(4, step.sinceMs - base, step.untilMs - base);
+      return;
+    case "waiting":
+      out.push(5, step.sinceMs - base, step.signal, distance(step.deadlineMs, base));
+      return;
+    case "fanned-out":
+    case "joined":
+    case "items-failed":
+      return pushItems(out, step, base);
+    default:
+      return pushTask(out, step, base);
+  }
+}
+
+function pushItems(out: Value[], items: StepItems, base: number): void {
+  out.push(6, items.status, items.sinceMs - base, distance(items.endedMs, base), items.items);
+  out.push(items.next, items.open, items.completed, items.tasks.length);
+  for (const task of items.tasks) {
+    if (task === null) out.push(null);
+    else pushTask(out, task, base);
+  }
+}
+
+function pushTask(out: Value[], task: TaskState, base: number): void {
+  const input = inputValue(task.input);
+  const first = task.firstScheduledMs - base;
+  switch (task.status) {
+    case "scheduled":
+      out.push(10, task.attempt, task.keyEpoch, input, first, task.scheduledMs - base, logValue(task.log, base));
+      return;
+    case "backoff":
+      out.push(11, task.attempt, task.keyEpoch, input, first, task.retryAtMs - base, logValue(task.log, base));
+      return;
+    case "completed":
+      out.push(12, task.attempt, task.keyEpoch, input, first, task.scheduledMs - base, distance(task.startedMs, base));
+      out.push(task.endedMs - base, task.worker, payloadValue(task.output), nullablePayloadValue(task.logs));
+      out.push(logValue(task.log, base));
+      return;
+    case "failed":
+      out.push(13, task.attempt, task.keyEpoch, input, first, task.endedMs - base, failureValue(task.failure));
+      out.push(logValue(task.log, base));
+      return;
+    case "abandoned":
+      out.push(14, task.attempt, task.keyEpoch, input, first, task.endedMs - base, logValue(task.log, base));
+      return;
+  }
+}
+
+function readStep(from: ValueReader, base: number): StepState {
+  const code = from.number();
+  switch (code) {
+    case 0:
+      return PENDING;
+    case 1:
+      return { status: "skipped", atMs: from.number() + base };
+    case 2:
+      return {
+        status: "done",
+        sinceMs: from.number() + base,
+        endedMs: from.number() + base,
+        output: from.payload(),
+      };
+    case 3:
+      return {
+        status: "faulted",
+        sinceMs: from.number() + base,
+        endedMs: from.number() + base,
+        failure: from.failure(),
+      };
+    case 4:
+      return { status: "sleeping", sinceMs: from.number() + base, untilMs: from.number() + base };
+    case 5:
+      return {
+        status: "waiting",
+        sinceMs: from.number() + base,
+        signal: from.string(),
+        deadlineMs: instant(from, base),
+      };
+    case 6:
+      return readItems(from, base);
+    default:
+      return readTask(code, from, base);
+  }
+}
+
+function readItems(from: ValueReader, base: number): StepItems {
+  const status = from.string();
+  if (status !== "fanned-out" && status !== "joined" && status !== "items-failed")
+    throw new CodecError(`There is no state ${status} of items.`);
+  const sinceMs = from.number() + base;
+  const endedMs = instant(from, base);
+  const items = from.texts();
+  const next = from.number();
+  const open = from.number();
+  const completed = from.number();
+  const count = from.number();
+  const tasks: (TaskState | null)[] = [];
+  for (let item = 0; item < count; item++) tasks.push(from.isNull() ? null : readTask(from.number(), from, base));
+  return { status, sinceMs, endedMs, items, tasks, next, open, completed };
+}
+
+function readTask(code: number, from: ValueReader, base: number): TaskState {
+  const attempt = from.number();
+  const keyEpoch = from.number();
+  const input = from.input();
+  const firstScheduledMs = from.number() + base;
+  const shared = { attempt, keyEpoch, input, firstScheduledMs };
+  switch (code) {
+    case 10:
+      return { status: "scheduled", ...shared, scheduledMs: from.number() + base, log: readLog(from, base) };
+    case 11:
+      return { status: "backoff", ...shared, retryAtMs: from.number() + base, log: someLog(from, base) };
+    case 12:
+      return {
+        status: "completed",
+        ...shared,
+        scheduledMs: from.number() + base,
+        startedMs: instant(from, base),
+        endedMs: from.number() + base,
+        worker: workerName(from.string()),
+        output: from.payload(),
+        logs: from.nullablePayload(),
+        log: readLog(from, base),
+      };
+    case 13:
+      return {
+        status: "failed",
+        ...shared,
+        endedMs: from.number() + base,
+        failure: from.failure(),
+        log: someLog(from, base),
+      };
+    case 14:
+      return { status: "abandoned", ...shared, endedMs: from.number() + base, log: readLog(from, base) };
+    default:
+      throw new CodecError(`There is no step state ${code}.`);
+  }
+}
+
+function logValue(log: AttemptLog | null, base: number): Value {
+  if (log === null) return null;
+  const attempts = [log.first, ...log.recent].map((attempt) => [
+    attempt.attempt,
+    attempt.scheduledMs - base,
+    distance(attempt.startedMs, base),
+    attempt.endedMs - base,
+    attempt.worker,
+    failureValue(attempt.failure),
+    nullablePayloadValue(attempt.logs),
+  ]);
+  return [attempts, log.errors.map((error) => [error.code, error.message, error.count])];
+}
+
+function someLog(from: ValueReader, base: number): AttemptLog {
+  const log = readLog(from, base);
+  if (log === null) throw new CodecError("A failed task has no attempts.");
+  return log;
+}
+
+function readLog(from: ValueReader, base: number): AttemptLog | null {
+  if (from.isNull()) return null;
+  const parts = from.list();
+  const attempts = parts.list();
+  const first = readAttempt(attempts.list(), base);
+  const recent: FailedAttempt[] = [];
+  while (!attempts.done) recent.push(readAttempt(attempts.list(), base));
+  const errors: ErrorCount[] = [];
+  const counts = parts.list();
+  while (!counts.done) {
+    const error = counts.list();
+    errors.push({ code: error.string(), message: error.string(), count: error.number() });
+  }
+  return { first, recent, errors };
+}
+
+function readAttempt(from: ValueReader, base: number): FailedAttempt {
+  return {
+    attempt: from.number(),
+    scheduledMs: from.number() + base,
+    startedMs: instant(from, base),
+    endedMs: from.number() + base,
+    worker: workerName(from.string()),
+    failure: from.failure(),
+    logs: from.nullablePayload(),
+  };
+}
+
+function signals(from: ValueReader): BufferedSignal[] {
+  if (from.isNull()) return [];
+  const parts = from.list();
+  const buffered: BufferedSignal[] = [];
+  while (!parts.done) {
+    const signal = parts.list();
+    buffered.push({ name: signal.string(), payload: signal.payload() });
+  }
+  return buffered;
+}
+
+function strings(from: ValueReader): string[] {
+  if (from.isNull()) return [];
+  const parts = from.list();
+  const texts: string[] = [];
+  while (!parts.done) texts.push(parts.string());
+  return texts;
+}
+
+function distance(ms: number, base: number): Value {
+  return ms === 0 ? null : ms - base;
+}
+
+function instant(from: ValueReader, base: number): number {
+  return from.isNull() ? 0 : from.number() + base;
+}
+
+function runStatus(text: string): RunStatus {
+  switch (text) {
+    case "running":
+    case "paused":
+    case "cancelling":
+    case "completed":
+    case "failed":
+    case "cancelled":
+    case "timed-out":
+    case "terminated":
+      return text;
+    default:
+      throw new CodecError(`There is no run status ${text}.`);
+  }
+}

@@ -1,0 +1,82 @@
+import type { Failure } from "@millrace/model/failure.ts";
+import type { RunState, StepState, TaskState } from "@millrace/model/run-state.ts";
+import type { PlanStep } from "../../plan/plan.ts";
+import { advance } from "../advance.ts";
+import { type Decision, emit, faultStep, spent } from "../decision.ts";
+import { end } from "./cancel.ts";
+
+/** Acts on everything in the run that is due by now; nothing being due is normal. */
+export function timerDue(decision: Decision, run: RunState): void {
+  if (run.endedMs !== 0) return;
+  const { nowMs } = decision.at;
+  const { plan } = decision;
+  if (run.cancelDeadlineMs > 0 && run.cancelDeadlineMs <= nowMs) return end(decision, run, "cancelled", run.reason);
+  if (plan.timeoutMs > 0 && run.epochStartedMs + plan.timeoutMs <= nowMs)
+    return end(decision, run, "timed-out", `The run's time-out of ${plan.timeoutMs} ms passed.`);
+  for (const step of plan.steps) {
+    const state = run.steps[step.index];
+    if (state === undefined) continue;
+    stepDue(decision, run, step, state);
+    if (run.endedMs !== 0) return;
+  }
+}
+
+function stepDue(decision: Decision, run: RunState, step: PlanStep, state: StepState): void {
+  const { nowMs } = decision.at;
+  switch (state.status) {
+    case "sleeping":
+      if (state.untilMs > nowMs) return;
+      emit(decision, { type: "step-woke", runId: run.runId, step: step.index });
+      return advance(decision, step.dependants);
+    case "waiting":
+      if (state.deadlineMs === 0 || state.deadlineMs > nowMs) return;
+      return faultStep(decision, run, step.index, signalTimeout(state.signal, step));
+    case "scheduled":
+    case "backoff":
+      if (timedOut(step, state.firstScheduledMs, nowMs)) return faultStep(decision, run, step.index, stepTimeout(step));
+      return retryDue(decision, run, { step: step.index, item: -1 }, state);
+    case "fanned-out":
+      if (timedOut(step, state.sinceMs, nowMs)) return faultStep(decision, run, step.index, stepTimeout(step));
+      state.tasks.forEach((task, item) => {
+        if (task !== null) retryDue(decision, run, { step: step.index, item }, task);
+      });
+      return;
+    default:
+      return;
+  }
+}
+
+function retryDue(decision: Decision, run: RunState, at: { step: number; item: number }, task: TaskState): void {
+  if (task.status !== "backoff" || run.status !== "running" || task.retryAtMs > decision.at.nowMs) return;
+  if (spent(decision)) {
+    // The rest stays due; look again right after this turn.
+    decision.reactions.push({ type: "timer", runId: run.runId, atMs: decision.at.nowMs });
+    return;
+  }
+  const { step, item } = at;
+  emit(decision, { type: "step-scheduled", runId: run.runId, step, item, attempt: task.attempt + 1, input: null });
+}
+
+function timedOut(step: PlanStep, sinceMs: number, nowMs: number): boolean {
+  return step.stepTimeoutMs > 0 && sinceMs + step.stepTimeoutMs <= nowMs;
+}
+
+function stepTimeout(step: PlanStep): Failure {
+  return {
+    code: "STEP_TIMEOUT",
+    class: "permanent",
+    message: `Step ${step.name} was not done within its time-out of ${step.stepTimeoutMs} ms, retries and waiting included.`,
+    guidance: "Look at its attempts: raise the step's timeout, or find out why no worker finished it.",
+    retryAfterMs: 0,
+  };
+}
+
+function signalTimeout(signal: string, step: PlanStep): Failure {
+  return {
+    code: "SIGNAL_TIMEOUT",
+    class: "permanent",
+    message: `Signal ${signal} did not come within ${step.stepTimeoutMs} ms.`,
+    guidance: "Send the signal and retry the run, or raise the step's timeout.",
+    retryAfterMs: 0,
+  };
+}

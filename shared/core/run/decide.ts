@@ -1,0 +1,62 @@
+// Decides what a command means for a run. Never throws for bad input, never waits; touches nothing but the decision.
+import type { Refusal } from "@millrace/model/refusal.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { RunState } from "@millrace/model/run-state.ts";
+import { advanceAll } from "./advance.ts";
+import { cancel, terminate } from "./commands/cancel.ts";
+import { pause, resumeRun } from "./commands/pause.ts";
+import { recordResult } from "./commands/result.ts";
+import { retry } from "./commands/retry.ts";
+import { signal } from "./commands/signal.ts";
+import { start } from "./commands/start.ts";
+import { timerDue } from "./commands/timer-due.ts";
+import { type Decided, type Decision, DONE, REPEATED } from "./decision.ts";
+
+/** Adds events and reactions to `decision`, or says why the command is refused and adds nothing. */
+export function decide(decision: Decision, command: RunCommand): Decided {
+  if (command.type === "start") return start(decision, command);
+  const run = decision.run;
+  if (run === undefined || run.tenant !== command.tenant) return unknownRun(command);
+  return decideKnown(decision, run, command);
+}
+
+function decideKnown(decision: Decision, run: RunState, command: Exclude<RunCommand, { type: "start" }>): Decided {
+  switch (command.type) {
+    case "result":
+      return recordResult(decision, run, command.result);
+    case "signal":
+      return signal(decision, run, command);
+    case "cancel":
+      return cancel(decision, run, command.reason);
+    case "terminate":
+      return terminate(decision, run, command.reason);
+    case "pause":
+      return pause(decision, run, command.reason);
+    case "resume":
+      return resumeRun(decision, run);
+    case "retry":
+      return retry(decision, run, command.requestId);
+    case "timer-due":
+      timerDue(decision, run);
+      return DONE;
+    case "advance":
+      advanceAll(decision);
+      return DONE;
+  }
+}
+
+/** Results, timers and scheduling of a run that is gone are settled; a person who names it is told (I3). */
+function unknownRun(command: RunCommand): Decided {
+  if (command.type === "result" || command.type === "timer-due" || command.type === "advance") return REPEATED;
+  return runNotFound(command.runId);
+}
+
+export function runNotFound(runId: string): Refusal {
+  return {
+    code: "RUN_NOT_FOUND",
+    field: "run_id",
+    message: `There is no run ${runId}, or it is past retention.`,
+    fix: "Check the ID, or list the runs of the workflow.",
+    retryDelayMs: 0,
+  };
+}

@@ -1,0 +1,79 @@
+// What one command is decided with, and the one way to make something happen: `emit`.
+import type { Failure } from "@millrace/model/failure.ts";
+import { type BlobRef, type Json, type Payload } from "@millrace/model/payload.ts";
+import type { Moment, Reaction } from "@millrace/model/reaction.ts";
+import type { Refusal } from "@millrace/model/refusal.ts";
+import type { RunEvent } from "@millrace/model/run-events.ts";
+import type { RunState } from "@millrace/model/run-state.ts";
+import type { Plan } from "../plan/plan.ts";
+import { evolve } from "./evolve.ts";
+import { react } from "./react.ts";
+
+/** How many events one command may make; the rest follows with `advance`. Keeps one run from filling a turn (I7). */
+export const COMMAND_EVENTS_MAX = 256;
+/** How many bytes of payload one command may put into events beyond its own: a record takes 768 KiB at most. */
+export const COMMAND_BYTES_MAX = 192 * 1024;
+
+/** Decides one command. The caller owns `events` and `reactions` and shares them among the commands of a turn. */
+export interface Decision {
+  /** Undefined until `run-started`. */
+  run: RunState | undefined;
+  readonly plan: Plan;
+  readonly at: Moment;
+  readonly events: RunEvent[];
+  readonly reactions: Reaction[];
+  /** The text of a blob the plan says expressions parse; the shell has loaded it. */
+  readonly blobText: (ref: BlobRef) => Json;
+  eventsLeft: number;
+  bytesLeft: number;
+}
+
+/** What a command came to. */
+export type Decided = Done | Refusal;
+
+/** Accepted; `repeated` = it had been settled before and changed nothing (I3). */
+export interface Done {
+  readonly type: "done";
+  readonly repeated: boolean;
+}
+
+export const DONE: Done = { type: "done", repeated: false };
+export const REPEATED: Done = { type: "done", repeated: true };
+
+/** Records an event: it changes the state at once, so that the next decision sees it, and asks for its reactions. */
+export function emit(decision: Decision, event: RunEvent): RunState {
+  decision.events.push(event);
+  const run = evolve(decision.run, event, decision.at.nowMs);
+  decision.run = run;
+  react(run, decision.plan, event, decision.reactions);
+  decision.eventsLeft--;
+  return run;
+}
+
+/** Counts a payload that an event is about to carry. */
+export function spend(decision: Decision, payload: Payload): void {
+  decision.bytesLeft -= typeof payload === "string" ? payload.length : 64;
+}
+
+/** Whether this command should stop scheduling and go on with `advance`. */
+export function spent(decision: Decision): boolean {
+  return decision.eventsLeft <= 0 || decision.bytesLeft <= 0;
+}
+
+/** Ends the epoch because a step failed for good. */
+export function failRun(decision: Decision, run: RunState, step: number, item: number, failure: Failure): void {
+  emit(decision, {
+    type: "run-ended",
+    runId: run.runId,
+    status: "failed",
+    output: null,
+    failure: { step, item, failure },
+    reason: "",
+  });
+}
+
+/** Fails a step inside the engine, and with it the run. */
+export function faultStep(decision: Decision, run: RunState, step: number, failure: Failure): void {
+  emit(decision, { type: "step-faulted", runId: run.runId, step, item: -1, failure });
+  failRun(decision, run, step, -1, failure);
+}

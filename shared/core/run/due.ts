@@ -1,0 +1,45 @@
+// When a run next wants `timer-due`, from state alone.
+import type { RunState, StepState, TaskState } from "@millrace/model/run-state.ts";
+import type { Plan, PlanStep } from "../plan/plan.ts";
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** Epoch ms; 0 = never. */
+export function nextDueMs(run: RunState, plan: Plan): number {
+  if (run.endedMs !== 0) return 0;
+  let dueMs = run.cancelDeadlineMs > 0 ? run.cancelDeadlineMs : NEVER;
+  if (plan.timeoutMs > 0) dueMs = Math.min(dueMs, run.epochStartedMs + plan.timeoutMs);
+  for (const step of plan.steps) {
+    const state = run.steps[step.index];
+    if (state !== undefined) dueMs = Math.min(dueMs, stepDueMs(run, step, state));
+  }
+  return dueMs === NEVER ? 0 : dueMs;
+}
+
+function stepDueMs(run: RunState, step: PlanStep, state: StepState): number {
+  switch (state.status) {
+    case "sleeping":
+      return state.untilMs;
+    case "waiting":
+      return state.deadlineMs > 0 ? state.deadlineMs : NEVER;
+    case "scheduled":
+    case "backoff":
+      return Math.min(timeoutAt(step, state.firstScheduledMs), retryAt(run, state));
+    case "fanned-out":
+      return state.tasks.reduce(
+        (dueMs, task) => (task === null ? dueMs : Math.min(dueMs, retryAt(run, task))),
+        timeoutAt(step, state.sinceMs),
+      );
+    default:
+      return NEVER;
+  }
+}
+
+function timeoutAt(step: PlanStep, sinceMs: number): number {
+  return step.stepTimeoutMs > 0 ? sinceMs + step.stepTimeoutMs : NEVER;
+}
+
+/** Retries wait while a run is paused or being cancelled; resuming looks for them. */
+function retryAt(run: RunState, task: TaskState): number {
+  return task.status === "backoff" && run.status === "running" ? task.retryAtMs : NEVER;
+}

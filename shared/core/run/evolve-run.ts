@@ -1,0 +1,90 @@
+// How a run ends and opens its next epoch.
+import type { CancelRequested, RunEnded, RunRetried } from "@millrace/model/run-events.ts";
+import type { RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
+import { outcomeKnown } from "../retry/backoff.ts";
+import { PENDING } from "./evolve.ts";
+import { abandoned } from "./evolve-task.ts";
+
+export function cancelRequested(run: RunState, event: CancelRequested): void {
+  run.status = "cancelling";
+  run.reason = event.reason;
+  run.cancelDeadlineMs = event.deadlineMs;
+}
+
+/** Attempts under way are given up: whether they took effect is unknown from here. */
+export function ended(run: RunState, event: RunEnded, atMs: number): void {
+  run.status = event.status;
+  run.output = event.output;
+  run.failure = event.failure;
+  run.reason = event.reason;
+  run.endedMs = atMs;
+  run.cancelDeadlineMs = 0;
+  if (run.openAttempts === 0) return;
+  for (let step = 0; step < run.steps.length; step++) {
+    const state = run.steps[step];
+    if (state === undefined) continue;
+    if (state.status === "scheduled") run.steps[step] = abandoned(state, atMs);
+    else if ("tasks" in state) abandonItems(state, atMs);
+  }
+  run.openAttempts = 0;
+}
+
+function abandonItems(items: StepItems, atMs: number): void {
+  for (let item = 0; item < items.tasks.length; item++) {
+    const task = items.tasks[item];
+    if (task?.status !== "scheduled") continue;
+    items.tasks[item] = abandoned(task, atMs);
+    items.open--;
+  }
+}
+
+/** Keeps what is settled; everything else starts over, with a new idempotency key where the outcome is known (I3). */
+export function retried(run: RunState, event: RunRetried, atMs: number): void {
+  run.status = "running";
+  run.epoch = event.epoch;
+  run.output = null;
+  run.failure = null;
+  run.reason = "";
+  run.endedMs = 0;
+  run.epochStartedMs = atMs;
+  run.retryRequestId = event.requestId;
+  for (let step = 0; step < run.steps.length; step++) {
+    const state = run.steps[step];
+    if (state !== undefined) run.steps[step] = reopened(state, atMs);
+  }
+}
+
+function reopened(state: StepState, atMs: number): StepState {
+  switch (state.status) {
+    case "faulted":
+      return PENDING;
+    case "failed":
+    case "backoff":
+      return reopenedTask(state, atMs) ?? PENDING;
+    case "fanned-out":
+    case "items-failed":
+      reopenItems(state, atMs);
+      return state;
+    default:
+      return state;
+  }
+}
+
+function reopenItems(items: StepItems, atMs: number): void {
+  items.status = "fanned-out";
+  items.endedMs = 0;
+  items.next = 0;
+  items.open = 0;
+  for (let item = 0; item < items.tasks.length; item++) {
+    const task = items.tasks[item];
+    if (task?.status === "failed" || task?.status === "backoff") items.tasks[item] = reopenedTask(task, atMs);
+  }
+}
+
+/** A task whose last outcome is unknown keeps its key by staying `abandoned`; any other is forgotten. */
+function reopenedTask(task: TaskState & { status: "failed" | "backoff" }, atMs: number): TaskState | null {
+  const last = task.log.recent.at(-1) ?? task.log.first;
+  if (outcomeKnown(last.failure)) return null;
+  const { attempt, keyEpoch, input, firstScheduledMs, log } = task;
+  return { status: "abandoned", attempt, keyEpoch, input, firstScheduledMs, endedMs: atMs, log };
+}

@@ -1,0 +1,92 @@
+// Turns an input as recorded (often only a reference) into the payload it stands for.
+import {
+  type BlobRef,
+  ITEM_INPUT,
+  JSON_NULL,
+  type Json,
+  json,
+  type Payload,
+  RUN_INPUT,
+  type StepInput,
+  WRITTEN_INPUT,
+} from "@millrace/model/payload.ts";
+import type { RunState, StepItems } from "@millrace/model/run-state.ts";
+import type { Plan } from "../plan/plan.ts";
+import { itemsOf } from "./task-state.ts";
+
+/** Gives the text of a blob; the shell has loaded those it may be asked for ({@link blobsOf}). */
+export type BlobText = (ref: BlobRef) => Json;
+
+/** Where an input is used: the step's ordinal, and the item's or -1. */
+export interface InputPlace {
+  readonly step: number;
+  readonly item: number;
+}
+
+/** The payload a step's or item's recorded input stands for. */
+export function inputPayload(source: InputSource, place: InputPlace, input: StepInput): Payload {
+  const { run, plan } = source;
+  if (typeof input !== "number") return input;
+  switch (input) {
+    case RUN_INPUT:
+      return run.input;
+    case ITEM_INPUT:
+      return itemsOf(run, place.step)?.items[place.item] ?? JSON_NULL;
+    case WRITTEN_INPUT: {
+      const written = plan.steps[place.step]?.input;
+      return written?.type === "constant" ? written.value : JSON_NULL;
+    }
+    default:
+      return outputPayload(run, input, source.blobText);
+  }
+}
+
+/** What inputs are read from. */
+export interface InputSource {
+  readonly run: RunState;
+  readonly plan: Plan;
+  readonly blobText: BlobText;
+}
+
+/** What a completed run's recorded output stands for. */
+export function runOutput({ run, plan, blobText }: InputSource): Payload | null {
+  if (run.output === null || typeof run.output !== "number") return run.output;
+  if (run.output === RUN_INPUT) return run.input;
+  if (run.output === WRITTEN_INPUT) return plan.output.type === "constant" ? plan.output.value : JSON_NULL;
+  return outputPayload(run, run.output, blobText);
+}
+
+/** A settled step's output; JSON null for one that has none. */
+export function outputPayload(run: RunState, step: number, blobText: BlobText): Payload {
+  const state = run.steps[step];
+  switch (state?.status) {
+    case "completed":
+    case "done":
+      return state.output;
+    case "joined":
+      return joinedOutput(state, blobText);
+    default:
+      return JSON_NULL;
+  }
+}
+
+/** The ordered list of the items' outputs. */
+function joinedOutput(items: StepItems, blobText: BlobText): Json {
+  const outputs = items.tasks.map((task) => {
+    if (task?.status !== "completed") return JSON_NULL;
+    return typeof task.output === "string" ? task.output : blobText(task.output);
+  });
+  return json(`[${outputs.join(",")}]`);
+}
+
+/** The blobs a step's output (or with RUN_INPUT the run's input) consists of. */
+export function blobsOf(run: RunState, step: number): BlobRef[] {
+  const state = run.steps[step];
+  const payloads: (Payload | null)[] =
+    step === RUN_INPUT
+      ? [run.input]
+      : state !== undefined && "tasks" in state
+        ? state.tasks.map((task) => (task?.status === "completed" ? task.output : null))
+        : [state !== undefined && "output" in state ? state.output : null];
+  return payloads.filter((payload) => payload !== null && typeof payload !== "string");
+}

@@ -1,0 +1,44 @@
+// What expressions see of a run.
+import { type Json, type Payload } from "@millrace/model/payload.ts";
+import type { RunState } from "@millrace/model/run-state.ts";
+import type { Scope } from "../plan/plan.ts";
+import { type BlobText, outputPayload } from "./input.ts";
+
+/** The scope of a step's expressions, or inside `forEach` of one item's. Reads only when asked. */
+export class RunScope implements Scope {
+  readonly item: Json | null;
+  readonly itemIndex: number;
+  readonly #run: RunState;
+  readonly #blobText: BlobText;
+
+  constructor(run: RunState, blobText: BlobText, item: Json | null, itemIndex: number) {
+    this.item = item;
+    this.itemIndex = itemIndex;
+    this.#run = run;
+    this.#blobText = blobText;
+  }
+
+  get run(): Scope["run"] {
+    const { runId, workflow, version, tenant, epoch, startedMs } = this.#run;
+    return { id: runId, workflow, version, tenant, epoch, startedMs };
+  }
+
+  input(): Json {
+    return this.#text(this.#run.input);
+  }
+
+  output(step: number): Json {
+    return this.#text(outputPayload(this.#run, step, this.#blobText));
+  }
+
+  /** Expressions know three states of a step they need: `completed`, `skipped`, and `pending` for any other. */
+  status(step: number): string {
+    const status = this.#run.steps[step]?.status;
+    if (status === "skipped") return "skipped";
+    return status === "completed" || status === "done" || status === "joined" ? "completed" : "pending";
+  }
+
+  #text(payload: Payload): Json {
+    return typeof payload === "string" ? payload : this.#blobText(payload);
+  }
+}
