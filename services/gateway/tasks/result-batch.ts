@@ -1,0 +1,97 @@
+import type { Envelope, Origin, Reply, RunEnd } from "@millrace/link/link.ts";
+import type { TenantId, WorkerName } from "@millrace/model/ids.ts";
+import type { RefusalCode } from "@millrace/model/refusal.ts";
+import type { ReportedResult } from "./worker-link.ts";
+import type { WorkerSession } from "./worker-session.ts";
+
+/** Refusals that pass: the result is handed in again. Any other answer settles it (I3: late results change nothing). */
+const PASSING: ReadonlySet<RefusalCode> = new Set<RefusalCode>(["SHARD_OVERLOADED", "SHARD_UNAVAILABLE", "DISK_FULL"]);
+
+/** The wait before handing in again when the refusal names none. */
+const RETRY_DELAY_MS_MIN = 100;
+
+/** What a result batch needs of the hub. */
+export interface BatchOwner {
+  submit(batch: ResultBatch, envelopes: readonly Envelope[]): void;
+  retryLater(delayMs: number, retry: () => void): void;
+  /** `count` more answers came; with `batch.open` 0 there is none missing. */
+  answered(batch: ResultBatch, count: number): void;
+}
+
+/**
+ * Results on their way to the shards: one frame of a worker, or the hub's own verdicts. The origin of its commands,
+ * whose refs are indices, so that an answer costs no look-up. It is done only when every result was answered (I1).
+ */
+export class ResultBatch implements Origin {
+  /** Whose frame this is; null = a verdict of the hub's own. */
+  readonly session: WorkerSession | null;
+  /** The worker's number for it. */
+  readonly frame: number;
+  readonly envelopes: readonly Envelope[];
+  /** Results without an answer. */
+  open: number;
+  readonly #owner: BatchOwner;
+
+  constructor(owner: BatchOwner, envelopes: readonly Envelope[], session: WorkerSession | null, frame: number) {
+    this.#owner = owner;
+    this.envelopes = envelopes;
+    this.session = session;
+    this.frame = frame;
+    this.open = envelopes.length;
+  }
+
+  replied(replies: readonly Reply[]): void {
+    let again: Envelope[] | null = null;
+    let delayMs = RETRY_DELAY_MS_MIN;
+    for (const reply of replies) {
+      if (reply.type === "done" || !PASSING.has(reply.refusal.code)) continue;
+      const envelope = this.envelopes[reply.ref];
+      if (envelope === undefined) continue;
+      again ??= [];
+      again.push(envelope);
+      delayMs = Math.max(delayMs, reply.refusal.retryDelayMs);
+    }
+    const answered = replies.length - (again === null ? 0 : again.length);
+    this.open -= answered;
+    if (again !== null) {
+      const envelopes = again;
+      this.#owner.retryLater(delayMs, () => this.#owner.submit(this, envelopes));
+    }
+    if (answered > 0) this.#owner.answered(this, answered);
+  }
+
+  /** Results ask for no ends. */
+  ended(_ends: readonly RunEnd[]): void {}
+}
+
+/** Who an attempt belongs to and who made it. */
+export interface Attribution {
+  readonly tenant: TenantId;
+  readonly worker: WorkerName;
+  /** Epoch ms when the worker was given it; 0 = unknown or never. */
+  readonly startedMs: number;
+}
+
+/** The command that records a result. */
+export function recordResult(ref: number, result: ReportedResult, by: Attribution): Envelope {
+  return {
+    ref,
+    notifyEnd: false,
+    command: {
+      type: "result",
+      tenant: by.tenant,
+      runId: result.runId,
+      result: {
+        runId: result.runId,
+        epoch: result.epoch,
+        step: result.step,
+        item: result.item,
+        attempt: result.attempt,
+        outcome: result.outcome,
+        worker: by.worker,
+        startedMs: by.startedMs,
+        logs: result.logs,
+      },
+    },
+  };
+}

@@ -1,0 +1,388 @@
+// The gateway's pool of workers: tasks from the shards out, results back in.
+//
+//   shards ── demand ──► pools (workers serving the same types) ◄── credits ── workers
+//          ◄── pull ───┘                │ share                                  ▲
+//          ── tasks ────────────────────┴── held, by token and deadline ── frames ┘
+//          ◄── results ── batches ◄── report (or: time-out, worker lost)
+//
+// It owns the sessions, what each holds, and deadlines. It does not own the truth: whether a result counts is the
+// shard's decision, so late and unknown results are handed in like any other. It has no wire and no timer of its own.
+// 1. A worker is never sent more tasks than it granted credits.
+// 2. A frame is settled only when every result in it was answered, and answers leave shards durable (I1).
+// 3. A task that is held is not handed out again, though a shard that lost its memory offers it again.
+import type { Clock } from "@millrace/clock/clock.ts";
+import { failureOf } from "@millrace/errors/failure.ts";
+import { refusal } from "@millrace/errors/refusal.ts";
+import type { Envelope, Shards, TaskSink } from "@millrace/link/link.ts";
+import type { Failure } from "@millrace/model/failure.ts";
+import { type WorkerName, workerName } from "@millrace/model/ids.ts";
+import type { Json } from "@millrace/model/payload.ts";
+import type { Refusal } from "@millrace/model/refusal.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
+import { TICK_MS } from "./deadline-wheel.ts";
+import { type HeldTask, HeldTasks } from "./held-tasks.ts";
+import { type BatchOwner, ResultBatch, recordResult } from "./result-batch.ts";
+import {
+  RECONNECT_GRACE_MS,
+  RESULTS_IN_FLIGHT_MAX,
+  type ReportedResult,
+  SILENCE_MS_MAX,
+  WORKERS_MAX,
+  type WorkerHello,
+  type WorkerLink,
+} from "./worker-link.ts";
+import type { WorkerPool } from "./worker-pool.ts";
+import { WorkerPools } from "./worker-pools.ts";
+import { type SessionOwner, WorkerSession } from "./worker-session.ts";
+
+/** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
+const PULL_TASKS_MAX = 2_048;
+
+/** What an attempt under way looks like from here. */
+export interface LiveAttempt {
+  /** 0 = it began before this process did. */
+  readonly startedMs: number;
+  readonly worker: WorkerName;
+  /** What it last reported; null = nothing. */
+  readonly progress: Json | null;
+}
+
+/** For metrics. */
+export interface HubCounts {
+  readonly sessions: number;
+  readonly held: number;
+  readonly resultsInFlight: number;
+}
+
+/** What a hub needs of the shards. */
+export type HubShards = Pick<Shards, "pull" | "submit">;
+
+export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
+  readonly #shards: HubShards;
+  readonly #clock: Clock;
+  readonly #held: HeldTasks;
+  readonly #pools = new WorkerPools();
+  readonly #sessions = new Set<WorkerSession>();
+  /** Ended sessions that may come back for what they hold. */
+  readonly #absent = new Set<WorkerSession>();
+  /** Sessions with something to send. */
+  #stirred: WorkerSession[] = [];
+  #pumpDue = false;
+  #ticking = false;
+  #draining = false;
+  #stopped = false;
+  #resultsInFlight = 0;
+  #serial = 0;
+
+  constructor(shards: HubShards, clock: Clock) {
+    this.#shards = shards;
+    this.#clock = clock;
+    this.#held = new HeldTasks(clock);
+  }
+
+  /** Takes in a worker. Refused when {@link WORKERS_MAX} are connected or the hub drains. */
+  open(hello: WorkerHello, link: WorkerLink): WorkerSession | Refusal {
+    if (this.#draining) return refusal("SHARD_UNAVAILABLE", { message: "The server is about to stop." });
+    if (this.#sessions.size + this.#absent.size >= WORKERS_MAX) {
+      return refusal("SHARD_OVERLOADED", {
+        message: `${WORKERS_MAX} workers are connected, the most there may be.`,
+        fix: "Let each worker process take more tasks at once, or stop workers that are not needed.",
+        retryDelayMs: 5_000,
+      });
+    }
+    const pool = this.#pools.of(hello.taskTypes);
+    this.#serial += 1;
+    const session = new WorkerSession(this, `w${this.#serial}`, pool, { hello, link });
+    pool.sessions.push(session);
+    // Whatever the pool knew of demand is of no use to the newcomer's first pull.
+    pool.waiting = true;
+    this.#sessions.add(session);
+    for (const token of hello.holding) {
+      if (this.#held.reclaim(session, token)?.cancelled === true) session.cancels.push(token);
+    }
+    if (session.cancels.length > 0) this.stir(session);
+    this.#keepTicking();
+    return session;
+  }
+
+  /** Tasks of this type wait at some shard. */
+  demand(taskType: string): void {
+    for (const pool of this.#pools.serving(taskType)) {
+      pool.waiting = true;
+      pool.demands += 1;
+      this.#pumpSoon();
+    }
+  }
+
+  /** Asks the workers that hold these to stop. Their results are still wanted. */
+  withdraw(tokens: readonly TaskToken[]): void {
+    for (const token of tokens) {
+      const held = this.#held.find(token);
+      if (held !== undefined) this.#cancel(held);
+    }
+  }
+
+  /** What is known of an attempt that a worker of this gateway holds. */
+  live(token: TaskToken): LiveAttempt | undefined {
+    const held = this.#held.find(token);
+    if (held === undefined) return undefined;
+    return { startedMs: held.startedMs, worker: held.session.worker, progress: held.progress };
+  }
+
+  counts(): HubCounts {
+    return { sessions: this.#sessions.size, held: this.#held.size, resultsInFlight: this.#resultsInFlight };
+  }
+
+  /** Hands out nothing more and tells every worker to finish. */
+  drain(): void {
+    this.#draining = true;
+    for (const session of this.#sessions) this.stir(session);
+  }
+
+  /** Whether nothing is held and no result is on its way. */
+  idle(): boolean {
+    return this.#held.size === 0 && this.#resultsInFlight === 0;
+  }
+
+  /**
+   * Ends every session without a verdict: what is held stays owed by the shards, and workers announce it to the
+   * process they reconnect to.
+   */
+  stop(): void {
+    this.#stopped = true;
+    this.#draining = true;
+    for (const session of [...this.#sessions]) {
+      session.end("the server stops");
+      session.link.close("the server stops");
+    }
+    this.#absent.clear();
+  }
+
+  // What sessions call.
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  stir(session: WorkerSession): void {
+    if (!session.stirred) {
+      session.stirred = true;
+      this.#stirred.push(session);
+    }
+    this.#pumpSoon();
+  }
+
+  report(session: WorkerSession, frame: number, results: readonly ReportedResult[]): boolean {
+    const envelopes = results.map((result, ref) => {
+      const held = this.#held.find(result);
+      const worker = session.worker;
+      if (held === undefined) return recordResult(ref, result, { tenant: session.hello.tenant, worker, startedMs: 0 });
+      this.#held.release(held);
+      return recordResult(ref, result, { tenant: held.tenant, worker, startedMs: held.startedMs });
+    });
+    session.openFrames += 1;
+    session.resultsInFlight += envelopes.length;
+    this.#handIn(new ResultBatch(this, envelopes, session, frame));
+    session.paused = session.resultsInFlight > RESULTS_IN_FLIGHT_MAX;
+    return !session.paused;
+  }
+
+  beat(session: WorkerSession, token: TaskToken, progress: Json | null): void {
+    const held = this.#held.find(token);
+    if (held === undefined || held.session !== session || progress === null) return;
+    held.progress = progress;
+  }
+
+  end(session: WorkerSession, reason: string): void {
+    if (session.ended) return;
+    session.ended = true;
+    session.lostReason = reason;
+    this.#sessions.delete(session);
+    const at = session.pool.sessions.indexOf(session);
+    if (at >= 0) session.pool.sessions.splice(at, 1);
+    // What was never sent is treated like what was: nobody here can tell how far the wire carried it.
+    if (session.held.size > 0) {
+      session.graceUntilMs = this.#clock.monotonicMs() + RECONNECT_GRACE_MS;
+      this.#absent.add(session);
+      this.#keepTicking();
+    }
+    this.#pools.dropUnused(session.pool);
+  }
+
+  // What batches call.
+
+  submit(batch: ResultBatch, envelopes: readonly Envelope[]): void {
+    if (!this.#stopped) this.#shards.submit(batch, envelopes);
+  }
+
+  retryLater(delayMs: number, retry: () => void): void {
+    this.#clock.after(delayMs, retry);
+  }
+
+  answered(batch: ResultBatch, count: number): void {
+    this.#resultsInFlight -= count;
+    const { session } = batch;
+    if (session === null) return;
+    session.resultsInFlight -= count;
+    if (batch.open === 0) {
+      session.openFrames -= 1;
+      session.settled.push(batch.frame);
+      this.stir(session);
+    }
+    if (session.paused && session.resultsInFlight <= RESULTS_IN_FLIGHT_MAX / 2) {
+      session.paused = false;
+      session.link.resume();
+    }
+  }
+
+  // Tasks out.
+
+  #pumpSoon(): void {
+    if (this.#pumpDue || this.#stopped) return;
+    this.#pumpDue = true;
+    this.#clock.soon(() => this.#pump());
+  }
+
+  /** One turn: a pull for each pool that can take tasks, then one frame for each session that has something to say. */
+  #pump(): void {
+    this.#pumpDue = false;
+    if (this.#stopped) return;
+    if (!this.#draining) for (const pool of this.#pools.all()) this.#pull(pool);
+    const stirred = this.#stirred;
+    this.#stirred = [];
+    for (const session of stirred) this.#flush(session);
+  }
+
+  #pull(pool: WorkerPool): void {
+    if (pool.pulling) return;
+    if (pool.backlog.length > 0) this.#place(pool, pool.backlog);
+    if (!pool.waiting) return;
+    const wanted = Math.min(pool.free(), PULL_TASKS_MAX);
+    if (wanted === 0) return;
+    pool.pulling = true;
+    const demands = pool.demands;
+    this.#shards.pull(pool.taskTypes, wanted, (tasks) => {
+      pool.pulling = false;
+      if (this.#stopped) return;
+      // A full answer, or a demand since the question: there may be more.
+      pool.waiting = tasks.length >= wanted || pool.demands !== demands;
+      if (pool.waiting) this.#pumpSoon();
+      if (tasks.length > 0) this.#place(pool, tasks);
+      this.#pools.dropUnused(pool);
+    });
+  }
+
+  #place(pool: WorkerPool, tasks: readonly Task[]): void {
+    const fresh = tasks.filter((task) => !this.#held.adopt(task));
+    const placed = pool.share(fresh, (session, task) => this.#hand(session, task));
+    pool.backlog = placed === fresh.length ? [] : fresh.slice(placed);
+    if (pool.backlog.length > 0) pool.backlogSinceMs = this.#clock.monotonicMs();
+    this.#keepTicking();
+  }
+
+  #hand(session: WorkerSession, task: Task): void {
+    // Silence counts from the first task on: a worker that holds nothing need not send anything.
+    if (session.held.size === 0) session.heard();
+    session.credits -= 1;
+    this.#held.hand(session, task);
+    session.tasks.push(task);
+    this.stir(session);
+  }
+
+  #cancel(held: HeldTask): void {
+    held.cancelled = true;
+    if (held.session.ended) return;
+    held.session.cancels.push(held.token);
+    this.stir(held.session);
+  }
+
+  #flush(session: WorkerSession): void {
+    session.stirred = false;
+    if (session.ended) return;
+    const { tasks, cancels, settled } = session;
+    if (tasks.length + cancels.length + settled.length > 0 || this.#draining) {
+      session.tasks = [];
+      session.cancels = [];
+      session.settled = [];
+      if (!session.link.send({ tasks, cancels, settled, draining: this.#draining })) session.corked = true;
+    }
+    if (!session.finishing || session.openFrames > 0) return;
+    session.end("it closed its stream");
+    session.link.close("");
+  }
+
+  // Deadlines, silence, and workers that do not come back.
+
+  #keepTicking(): void {
+    if (this.#ticking || this.#stopped) return;
+    this.#ticking = true;
+    this.#clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    this.#ticking = false;
+    if (this.#stopped) return;
+    const nowMs = this.#clock.monotonicMs();
+    for (const held of this.#held.expire(nowMs)) {
+      this.#cancel(held);
+      this.#judge([held], failureOf("ATTEMPT_TIMEOUT", `The attempt did not finish within ${held.timeoutMs} ms.`));
+    }
+    for (const session of this.#sessions) {
+      if (session.held.size === 0 || nowMs - session.heardMs < SILENCE_MS_MAX) continue;
+      const reason = `it was silent for ${SILENCE_MS_MAX} ms`;
+      session.end(reason);
+      session.link.close(reason);
+    }
+    for (const session of this.#absent) {
+      if (session.held.size === 0 || nowMs >= session.graceUntilMs) this.#giveUp(session);
+    }
+    let backlog = false;
+    for (const pool of this.#pools.all()) {
+      if (pool.backlog.length === 0) continue;
+      if (nowMs - pool.backlogSinceMs >= RECONNECT_GRACE_MS) this.#giveUpBacklog(pool);
+      else backlog = true;
+    }
+    if (this.#held.size > 0 || this.#absent.size > 0 || backlog) this.#keepTicking();
+  }
+
+  #giveUp(session: WorkerSession): void {
+    this.#absent.delete(session);
+    const lost: HeldTask[] = [];
+    for (const held of session.held) {
+      this.#held.release(held);
+      // One never seen from a shard still waits there: the next pull hands it out.
+      if (held.timeoutMs > 0) lost.push(held);
+    }
+    this.#judge(lost, failureOf("WORKER_LOST", `The worker ${session.worker} was lost: ${session.lostReason}.`));
+  }
+
+  #giveUpBacklog(pool: WorkerPool): void {
+    const failure = failureOf("WORKER_LOST", "The worker that asked for the task left before it was handed out.");
+    const outcome = { type: "failed", failure } as const;
+    const envelopes = pool.backlog.map((task, ref) =>
+      recordResult(
+        ref,
+        { ...task, outcome, logs: null },
+        { tenant: task.tenant, worker: workerName(""), startedMs: 0 },
+      ),
+    );
+    pool.backlog = [];
+    this.#handIn(new ResultBatch(this, envelopes, null, 0));
+    this.#pools.dropUnused(pool);
+  }
+
+  /** Hands in a verdict of the hub's own on attempts it has released. */
+  #judge(lost: readonly HeldTask[], failure: Failure): void {
+    const outcome = { type: "failed", failure } as const;
+    const envelopes = lost.map(({ token, tenant, session, startedMs }, ref) =>
+      recordResult(ref, { ...token, outcome, logs: null }, { tenant, worker: session.worker, startedMs }),
+    );
+    if (envelopes.length > 0) this.#handIn(new ResultBatch(this, envelopes, null, 0));
+  }
+
+  #handIn(batch: ResultBatch): void {
+    this.#resultsInFlight += batch.open;
+    if (batch.open === 0) this.answered(batch, 0);
+    else this.submit(batch, batch.envelopes);
+  }
+}

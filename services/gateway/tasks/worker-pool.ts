@@ -1,0 +1,55 @@
+import type { Task } from "@millrace/model/task.ts";
+import type { WorkerSession } from "./worker-session.ts";
+
+/** The sessions that serve exactly the same task types, and what is known of the demand for these. */
+export class WorkerPool {
+  readonly taskTypes: readonly string[];
+  readonly sessions: WorkerSession[] = [];
+  /** Whether tasks may wait at the shards. */
+  waiting = true;
+  /** Counts `demand` calls, so that one during a pull is not forgotten by its short answer. */
+  demands = 0;
+  /** One pull at a time: what it asked for is spoken for. */
+  pulling = false;
+  /** Tasks pulled for sessions that have left since; bounded by one pull. */
+  backlog: Task[] = [];
+  /** Monotonic ms when the backlog came to be. */
+  backlogSinceMs = 0;
+  #first = 0;
+
+  constructor(taskTypes: readonly string[]) {
+    this.taskTypes = taskTypes;
+  }
+
+  /** How many tasks its sessions would take now. */
+  free(): number {
+    let free = 0;
+    for (const session of this.sessions) free += session.free();
+    return free;
+  }
+
+  /**
+   * Deals tasks out in proportion to free credits, never more to a session than it has. Roundings fall to another
+   * session each time. Returns how many were placed, from the front.
+   */
+  share(tasks: readonly Task[], hand: (session: WorkerSession, task: Task) => void): number {
+    const free = this.free();
+    const placeable = Math.min(tasks.length, free);
+    const count = this.sessions.length;
+    let seen = 0;
+    let placed = 0;
+    for (let i = 0; i < count && placed < placeable; i++) {
+      const session = this.sessions[(this.#first + i) % count];
+      if (session === undefined) break;
+      seen += session.free();
+      // seen/free of all tasks belong to the sessions so far; as placeable ≤ free, nobody's part exceeds its credits.
+      const upTo = Math.floor((seen * placeable) / free);
+      for (; placed < upTo; placed++) {
+        const task = tasks[placed];
+        if (task !== undefined) hand(session, task);
+      }
+    }
+    if (count > 0) this.#first = (this.#first + 1) % count;
+    return placed;
+  }
+}

@@ -1,0 +1,117 @@
+// The other side of the link for the gateway's own tests: queues, a list of what was handed in, answers on demand.
+import type {
+  Envelope,
+  ListPage,
+  ListQuery,
+  Origin,
+  Reply,
+  RunEnd,
+  RunView,
+  Shards,
+  TaskSink,
+  Unwatch,
+} from "@millrace/link/link.ts";
+import { refusal } from "@millrace/errors/refusal.ts";
+import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Refusal } from "@millrace/model/refusal.ts";
+import type { Task } from "@millrace/model/task.ts";
+
+export interface Handed {
+  readonly origin: Origin;
+  readonly envelope: Envelope;
+}
+
+export class FakeShards implements Shards {
+  /** Everything handed in, in order. */
+  readonly handed: Handed[] = [];
+  /** What waits for workers. */
+  readonly queue: Task[] = [];
+  readonly views = new Map<string, RunView>();
+  readonly watchers = new Map<string, Set<(view: RunView | Refusal) => void>>();
+  readonly lists: ListQuery[] = [];
+  page: ListPage = { runs: [], next: null };
+  sink: TaskSink | undefined;
+  /** Decides the answer to a command; undefined = none until `answer`. */
+  reply: (envelope: Envelope) => Reply | undefined = done;
+
+  submit(origin: Origin, batch: readonly Envelope[]): void {
+    const replies: Reply[] = [];
+    for (const envelope of batch) {
+      this.handed.push({ origin, envelope });
+      const reply = this.reply(envelope);
+      if (reply !== undefined) replies.push(reply);
+    }
+    if (replies.length > 0) setImmediate(() => origin.replied(replies));
+  }
+
+  /** Tells whoever started the run how it ended. */
+  end(runId: RunId, end: Partial<RunEnd> = {}): void {
+    for (const { origin, envelope } of this.handed) {
+      if (envelope.command.type !== "start" || envelope.command.runId !== runId || !envelope.notifyEnd) continue;
+      origin.ended([
+        {
+          ref: envelope.ref,
+          runId,
+          epoch: 1,
+          status: "completed",
+          output: envelope.command.input,
+          failure: null,
+          failedStep: "",
+          endedMs: 1_767_225_600_000,
+          ...end,
+        },
+      ]);
+    }
+  }
+
+  run(_tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void {
+    answer(this.views.get(runId) ?? refusal("RUN_NOT_FOUND", { field: "run_id" }));
+  }
+
+  list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void {
+    this.lists.push(query);
+    answer(this.page);
+  }
+
+  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch {
+    const watchers = this.watchers.get(runId) ?? new Set();
+    this.watchers.set(runId, watchers);
+    watchers.add(changed);
+    this.run(tenant, runId, changed);
+    return () => watchers.delete(changed);
+  }
+
+  /** The run is now like this; its watchers hear. */
+  change(runId: RunId, view: RunView): void {
+    this.views.set(runId, view);
+    for (const changed of this.watchers.get(runId) ?? []) changed(view);
+  }
+
+  pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void {
+    const taken: Task[] = [];
+    for (let i = 0; i < this.queue.length && taken.length < credits; ) {
+      const task = this.queue[i];
+      if (task === undefined || !taskTypes.includes(task.taskType)) {
+        i += 1;
+        continue;
+      }
+      this.queue.splice(i, 1);
+      taken.push(task);
+    }
+    deliver(taken);
+  }
+
+  connect(sink: TaskSink): void {
+    this.sink = sink;
+  }
+
+  enqueue(...tasks: readonly Task[]): void {
+    this.queue.push(...tasks);
+    for (const type of new Set(tasks.map((task) => task.taskType))) this.sink?.demand(type);
+  }
+}
+
+/** Every command is done. */
+export function done(envelope: Envelope): Reply {
+  return { type: "done", ref: envelope.ref, runId: envelope.command.runId, repeated: false, epoch: 1 };
+}
