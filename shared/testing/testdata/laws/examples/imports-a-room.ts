@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export { runId } from "@millrace/model/ids.ts";

@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export { start } from "@millrace/testing/process.ts";

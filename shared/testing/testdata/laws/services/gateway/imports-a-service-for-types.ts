@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export type { Turn } from "@millrace/shard-host/turn.ts";

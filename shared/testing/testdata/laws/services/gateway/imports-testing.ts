@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export { freePort } from "@millrace/testing/free-port.ts";

@@ -1,0 +1,4 @@
+// breaks: import(no-cycle)
+import { ends } from "./cycle-ends.ts";
+
+export const begins = (): unknown => ends;

@@ -1,0 +1,4 @@
+// breaks: import(no-cycle)
+import { begins } from "./cycle-begins.ts";
+
+export const ends = (): unknown => begins;

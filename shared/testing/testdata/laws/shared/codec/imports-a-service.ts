@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export { serve } from "@millrace/gateway/serve.ts";

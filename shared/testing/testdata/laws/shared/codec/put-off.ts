@@ -1,0 +1,3 @@
+// breaks: eslint(no-warning-comments)
+// TODO: never.
+export const later = 1;

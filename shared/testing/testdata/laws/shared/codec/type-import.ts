@@ -1,0 +1,4 @@
+// breaks: typescript(consistent-type-imports)
+import { RunId } from "@millrace/model/ids.ts";
+
+export type Id = RunId;

@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-globals)
+export const call = (url: string): unknown => fetch(url);

@@ -1,0 +1,2 @@
+// breaks: nothing
+export { jetstream } from "@nats-io/jetstream";

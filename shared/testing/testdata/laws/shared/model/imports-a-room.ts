@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export { decide } from "@millrace/core/run/decide.ts";

@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export { ShardServiceClient } from "@millrace/rpc/generated/millrace/internal/v1/shards.ts";
