@@ -111,11 +111,17 @@ const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 function readTimestamp(cursor: JsonCursor, path: string): Date {
   expectKind(cursor, "string", path);
   const text = String(JSON.parse(cursor.take()));
-  const date = new Date(RFC_3339.test(text) ? text : Number.NaN);
+  const date = new Date(RFC_3339.test(text) && hasDay(text) ? text : Number.NaN);
   if (Number.isNaN(date.getTime())) {
     throw new Mistake(path, `${path} is ${shown(text)}.`, "Write an RFC 3339 time such as 2026-07-01T12:00:00Z.");
   }
   return date;
+}
+
+/** Whether the month has this day; Date.parse takes a 31st of February for the 3rd of March. */
+function hasDay(text: string): boolean {
+  const lastOfMonth = new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0));
+  return Number(text.slice(8, 10)) <= lastOfMonth.getUTCDate();
 }
 
 function expectKind(
