@@ -55,7 +55,14 @@ describe("the laws of the house", () => {
     await cp(LAWS, folder.path, { recursive: true });
     for (const name of [".oxlintrc.json", "tsconfig.json"]) await copyFile(join(ROOT, name), join(folder.path, name));
     await symlink(join(ROOT, "node_modules"), join(folder.path, "node_modules"));
-    const linted = await oxlint(folder.path, ["--type-aware", "--deny-warnings", "--format=unix", "examples", "services", "shared"]);
+    const linted = await oxlint(folder.path, [
+      "--type-aware",
+      "--deny-warnings",
+      "--format=unix",
+      "examples",
+      "services",
+      "shared",
+    ]);
     expect(linted.code).toBe(1);
     broken = brokenRules(linted.output);
   });

@@ -1,0 +1,80 @@
+# Needs Node.js 20 or newer with npm, and make. `install` brings everything else as npm packages, Node.js 26 included:
+# it is what all targets run on. This file is the interface; `npm run` scripts hold the commands of single tools.
+
+SYSTEM_PATH := $(PATH)
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+NODE_MAJOR_MIN := 20
+INSTALLED := node_modules/.installed
+MANIFESTS := package.json package-lock.json .npmrc $(wildcard shared/*/package.json services/*/package.json) \
+  loadtest/package.json examples/package.json
+
+# The reports are what CI counts.
+REPORTS := .cache/reports
+VITEST := vitest run --reporter=default --reporter=json
+
+# How many seeds `simulate` runs, and the first of them.
+SEEDS ?= 1000
+FIRST ?= 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## Show this list.
+	@echo "Millrace, a durable workflow engine. Targets:"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: install
+install: $(INSTALLED) ## Install npm packages; does nothing when they are up to date.
+
+# Not `npm ci`: it insists that the lockfile names the builds of every platform, which no single registry mirror need
+# carry. `--no-save` holds to the lockfile and never changes it. Warnings are muted because npm itself may run on
+# Node.js 20 while packages ask for more; nothing else runs on it.
+$(INSTALLED): $(MANIFESTS)
+	@export PATH="$(SYSTEM_PATH)"; \
+	command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || { \
+	  echo "Millrace needs Node.js $(NODE_MAJOR_MIN) or newer with npm, and found none on the PATH. Get it from https://nodejs.org." >&2; exit 1; }; \
+	major="$$(node -p 'process.versions.node.split(".")[0]')"; \
+	if [ "$$major" -lt $(NODE_MAJOR_MIN) ]; then \
+	  echo "Millrace needs Node.js $(NODE_MAJOR_MIN) or newer; this is $$(node --version) ($$(command -v node)). Get a newer one from https://nodejs.org." >&2; exit 1; fi; \
+	echo "Installing npm packages ..."; \
+	npm install --no-save --loglevel=error --no-progress
+	@touch $@
+
+.PHONY: test
+test: lint proto-check test-unit test-conformance test-simulation test-e2e ## Everything that Node.js alone can check, in a few minutes.
+
+.PHONY: test-unit test-conformance test-simulation test-e2e
+test-unit: install ## Tests of single files and rooms.
+	$(VITEST) --project unit --outputFile.json=$(REPORTS)/unit.json
+test-conformance: install ## Every adapter of every port against the port's suite.
+	$(VITEST) --project conformance --outputFile.json=$(REPORTS)/conformance.json
+test-simulation: install ## A short run of the simulation, and the mutants it must catch.
+	$(VITEST) --project simulation --outputFile.json=$(REPORTS)/simulation.json
+test-e2e: install ## Real processes over real sockets.
+	$(VITEST) --project e2e --outputFile.json=$(REPORTS)/e2e.json
+
+.PHONY: lint
+lint: install ## Check laws, types, formatting, protos and dead code.
+	npm run --silent lint
+
+.PHONY: format
+format: install ## Format all files and sort their imports.
+	npm run --silent format
+
+.PHONY: proto
+proto: install ## Generate code from the protos.
+	npm run --silent proto
+
+.PHONY: proto-check
+proto-check: install ## Check that the generated code is what the protos give.
+	@rm -rf .cache/generated && mkdir -p .cache && cp -R shared/rpc/generated .cache/generated
+	npm run --silent proto
+	@diff -r .cache/generated shared/rpc/generated >/dev/null || { \
+	  echo "shared/rpc/generated was out of date and has been generated anew: look at it and commit it." >&2; exit 1; }
+
+.PHONY: clean
+clean: ## Remove installed packages and caches; never data.
+	rm -rf node_modules .cache
