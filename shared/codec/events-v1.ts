@@ -1,5 +1,5 @@
-// Version 1 of a record's body: events one behind the other in one flat list, each a number from the table below and its
-// fields in this order. Numbers are never reused; a new field or meaning is a new number or a new version.
+// Version 1 of a record's body: one list a command, one behind the other; in a list the events it made, flat, each a number
+// from the table below and its fields in this order. Numbers are never reused; a new field or meaning is a new number or a new version.
 //   1 run-started · 2 step-scheduled · 3 step-completed · 4 attempt-failed · 5 attempt-cancelled · 6 step-fanned-out
 //   7 step-joined · 8 step-skipped · 9 step-evaluated · 10 step-faulted · 11 step-sleeping · 12 step-woke
 //   13 step-waiting · 14 signal-received · 15 signal-taken · 16 run-paused · 17 run-resumed · 18 cancel-requested
@@ -21,17 +21,19 @@ import {
   ValueReader,
 } from "./values.ts";
 
-/** Encodes the events of a record with time `atMs`. */
-export function encodeEvents(events: readonly JournalEvent[], atMs: number): Buffer {
+/** Encodes one command's events, those from index `from`, for a record with time `atMs`. Valid until the next call. */
+export function encodeEvents(events: readonly JournalEvent[], from: number, atMs: number): Buffer {
   const values: Value[] = [];
-  for (const event of events) push(values, event, atMs);
+  for (let index = from; index < events.length; index++) {
+    const event = events[index];
+    if (event !== undefined) push(values, event, atMs);
+  }
   return packValues(values);
 }
 
 /** Visits the events of a record with time `atMs`, in order. Throws {@link CodecError}. */
 export function decodeEvents(body: Uint8Array, atMs: number, visit: (event: JournalEvent) => void): void {
-  const reader = ValueReader.of(body);
-  while (!reader.done) visit(next(reader, atMs));
+  for (const reader of ValueReader.all(body)) while (!reader.done) visit(next(reader, atMs));
 }
 
 function push(out: Value[], event: JournalEvent, atMs: number): void {
@@ -109,7 +111,7 @@ function push(out: Value[], event: JournalEvent, atMs: number): void {
       out.push(30, event.node);
       return;
     case "definition-pinned":
-      out.push(31, event.workflow, event.version, event.body);
+      out.push(31, event.tenant, event.workflow, event.version, event.body);
       return;
   }
 }
@@ -120,6 +122,7 @@ function next(from: ValueReader, atMs: number): JournalEvent {
   if (code === 31)
     return {
       type: "definition-pinned",
+      tenant: tenantId(from.string()),
       workflow: workflowName(from.string()),
       version: from.number(),
       body: from.string(),

@@ -36,6 +36,17 @@ export class ValueReader {
     return new ValueReader(values);
   }
 
+  /** Readers of all lists in the bytes, one behind the other. */
+  static all(bytes: Uint8Array): ValueReader[] {
+    if (bytes.length === 0) return [];
+    const lists: unknown = unpackr.unpackMultiple(bytes);
+    if (!Array.isArray(lists)) throw new CodecError("The bytes hold no lists.");
+    return lists.map((values: unknown) => {
+      if (!Array.isArray(values)) throw new CodecError("The bytes hold something other than lists.");
+      return new ValueReader(values);
+    });
+  }
+
   get done(): boolean {
     return this.#next >= this.#values.length;
   }

@@ -214,6 +214,7 @@ export interface ShardClaimed {
 /** The body of a definition, journaled before the first run of it, so that the shard replays from its journal alone. */
 export interface DefinitionPinned {
   readonly type: "definition-pinned";
+  readonly tenant: TenantId;
   readonly workflow: WorkflowName;
   readonly version: number;
   /** The parsed definition as JSON text. */

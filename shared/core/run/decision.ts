@@ -11,8 +11,15 @@ import { react } from "./react.ts";
 
 /** How many events one command may make; the rest follows with `advance`. Keeps one run from filling a turn (I7). */
 export const COMMAND_EVENTS_MAX = 256;
-/** How many bytes of payload one command may put into events beyond its own: a record takes 768 KiB at most. */
-export const COMMAND_BYTES_MAX = 192 * 1024;
+/** How many bytes of computed payload one command may put into events before it stops scheduling. */
+export const COMMAND_BYTES_MAX = 128 * 1024;
+/**
+ * The most one command can put into a record: its own payload and logs (64 KiB each), a `forEach` list (256 KiB), the
+ * budget above overshot by one payload (64 KiB), and 128 bytes for the rest of each event.
+ */
+export const COMMAND_RECORD_BYTES_MAX = (64 + 64 + 256 + 128 + 64 + 32) * 1024;
+/** UTF-8 bytes a UTF-16 code unit takes at most. */
+const BYTES_PER_UNIT_MAX = 3;
 
 /** Decides one command. The caller owns `events` and `reactions` and shares them among the commands of a turn. */
 export interface Decision {
@@ -50,9 +57,9 @@ export function emit(decision: Decision, event: RunEvent): RunState {
   return run;
 }
 
-/** Counts a payload that an event is about to carry. */
+/** Counts a payload that an event is about to carry, at its worst: counting exactly costs more than it saves. */
 export function spend(decision: Decision, payload: Payload): void {
-  decision.bytesLeft -= typeof payload === "string" ? payload.length : 64;
+  decision.bytesLeft -= typeof payload === "string" ? payload.length * BYTES_PER_UNIT_MAX : 96;
 }
 
 /** Whether this command should stop scheduling and go on with `advance`. */
