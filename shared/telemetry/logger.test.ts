@@ -1,14 +1,15 @@
 import { runId, tenantId } from "@millrace/model/ids.ts";
 import { describe, expect, test } from "vitest";
-import type { LogLevel } from "./logger.ts";
+import type { Log, LogLevel } from "./logger.ts";
 import { createLog } from "./logger.ts";
 
 /** A log and the lines it wrote, parsed. */
-function capture(level: LogLevel): { log: ReturnType<typeof createLog>; lines: Record<string, unknown>[] } {
+function capture(level: LogLevel): { log: Log; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = [];
   const destination = {
     write: (line: string) => {
-      lines.push(JSON.parse(line));
+      const parsed: Record<string, unknown> = JSON.parse(line);
+      lines.push(parsed);
     },
   };
   return { log: createLog({ service: "gateway", level, destination }), lines };
