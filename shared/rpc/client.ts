@@ -25,16 +25,17 @@ export interface RpcClientClass<RpcClient extends Client> {
 
 /**
  * A client of a service at `host:port`. It connects with the first call and reconnects by itself; clients of one address
- * share a connection. Close it with `close()`.
+ * share a connection. Close it with `close()`. Plain text unless the caller brings credentials for TLS.
  */
 export function createRpcClient<RpcClient extends Client>(
   clientClass: RpcClientClass<RpcClient>,
   address: string,
+  channelCredentials: ChannelCredentials = credentials.createInsecure(),
 ): RpcClient {
   const made = makeGenericClientConstructor(fastMethods(clientClass.service), clientClass.serviceName);
   // grpc-js types what it makes by its methods' names only; it is the class passed in, with other codecs.
   const FastClient = made as unknown as RpcClientClass<RpcClient>;
-  return new FastClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+  return new FastClient(address, channelCredentials, CHANNEL_OPTIONS);
 }
 
 /** The deadline of a call that may take `timeoutMs` from now; goes into its call options. */
