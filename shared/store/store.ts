@@ -7,7 +7,7 @@
 // position; replay from there skips, object by object, events at or below the object's own position.
 // Reads are synchronous (LMDB reads from its map) and see every slice whose `done` was called.
 import type { Position, RunId, TenantId, Term, WorkflowName } from "@millrace/model/ids.ts";
-import type { LiveStatus, EndStatus, RunStatus } from "@millrace/model/run-state.ts";
+import type { EndStatus, LiveStatus, RunStatus } from "@millrace/model/run-state.ts";
 
 /** What the last completed checkpoint says of the shard as a whole. */
 export interface CheckpointMeta {
@@ -138,4 +138,31 @@ export interface Store {
   /** Bytes on disk. */
   bytes(): number;
   close(): Promise<void>;
+}
+
+/** What every adapter needs to know. */
+export interface StoreOptions {
+  /** How long ended runs are kept, ms, counted from the end of the UTC day they ended in. Default {@link RETENTION_MS}. */
+  readonly retentionMs?: number;
+}
+
+/** How long ended runs are kept by default. */
+export const RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** How long idempotency keys are kept at least, whatever the retention of runs (DESIGN §6a). */
+export const KEY_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Ended runs and keys are kept and dropped by periods of this length: UTC days. */
+export const PERIOD_MS = 24 * 60 * 60 * 1000;
+
+/** Stored bytes are not what was written. The store must be set aside and rebuilt from the journal. */
+export class StoreDamaged extends Error {
+  override readonly name = "StoreDamaged";
+  /** The file, as far as it is known. */
+  readonly file: string;
+
+  constructor(file: string, problem: string) {
+    super(`${file}: ${problem}`);
+    this.file = file;
+  }
 }

@@ -1,0 +1,45 @@
+// What an environment says of itself: how far it is, and in the main one what the last checkpoint says of the shard.
+import { position, term } from "@millrace/model/ids.ts";
+import type { CheckpointMeta } from "../store.ts";
+import { unseal } from "./envelope.ts";
+import type { Bytes, MainEnvironment } from "./environment.ts";
+
+export const SLICE_FACT = Buffer.from("slice");
+export const AHEAD_FACT = Buffer.from("ahead");
+export const META_FACT = Buffer.from("meta");
+const META_HEADER_BYTES = 4 * 8;
+
+/** The number of the last slice an environment holds; 0 = none. */
+export function sliceNumberOf(facts: Bytes): number {
+  return facts.get(SLICE_FACT)?.readUIntBE(0, 6) ?? 0;
+}
+
+/** Whether slices were written since the last completed checkpoint. */
+export function aheadOf(main: MainEnvironment): boolean {
+  return main.facts.get(AHEAD_FACT)?.[0] === 1;
+}
+
+/** What the last completed checkpoint says; null = there is none. Throws StoreDamaged. */
+export function metaOf(main: MainEnvironment): CheckpointMeta | null {
+  const value = main.facts.get(META_FACT);
+  if (value === undefined) return null;
+  const bytes = unseal(value, main.path, () => "the checkpoint's meta");
+  return {
+    position: position(bytes.readDoubleBE(0)),
+    chain: bytes.readDoubleBE(8),
+    term: term(bytes.readDoubleBE(16)),
+    timeMs: bytes.readDoubleBE(24),
+    body: Buffer.from(bytes.subarray(META_HEADER_BYTES)),
+  };
+}
+
+/** The meta's bytes, not yet sealed. */
+export function encodeMeta(meta: CheckpointMeta): Buffer {
+  const bytes = Buffer.allocUnsafe(META_HEADER_BYTES + meta.body.length);
+  bytes.writeDoubleBE(meta.position, 0);
+  bytes.writeDoubleBE(meta.chain, 8);
+  bytes.writeDoubleBE(meta.term, 16);
+  bytes.writeDoubleBE(meta.timeMs, 24);
+  bytes.set(meta.body, META_HEADER_BYTES);
+  return bytes;
+}

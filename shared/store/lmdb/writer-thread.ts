@@ -1,0 +1,83 @@
+import { Worker } from "node:worker_threads";
+import type { Slice, SliceOutcome } from "../store.ts";
+import { encodeSlice } from "./slice-message.ts";
+import type { WriterAnswer, WriterRequest } from "./writer.ts";
+
+/** Called when a slice was written, or not; with the sizes of the files that changed. */
+export type WriteDone = (outcome: SliceOutcome, sizes: readonly (readonly [file: string, bytes: number])[]) => void;
+
+/** Heap of the thread, MiB: a slice, its rows and the blocks made of them come to some 30 at most; scopes take a few more. */
+const LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 };
+
+/** The event loop's end of the store's thread. One write and one other request at a time. */
+export class WriterThread {
+  readonly #worker: Worker;
+  #spare: ArrayBuffer | undefined;
+  #writing: WriteDone | undefined;
+  #waiting: (() => void) | undefined;
+  #broken: string | undefined;
+
+  constructor(folder: string) {
+    this.#worker = new Worker(new URL("./writer.ts", import.meta.url), { workerData: folder, resourceLimits: LIMITS });
+    this.#worker.on("message", (answer: WriterAnswer) => this.#answered(answer));
+    this.#worker.on("error", (error: unknown) => this.#break(String(error)));
+    this.#worker.on("exit", () => this.#break("the store's thread has ended"));
+  }
+
+  /** Writes one slice; throws when one is being written. */
+  write(slice: Slice, done: WriteDone): void {
+    if (this.#writing !== undefined) throw new Error("a slice is being written: wait for it");
+    this.#writing = done;
+    if (this.#broken !== undefined) {
+      setImmediate(() => this.#break("the store's thread has ended"));
+      return;
+    }
+    const message = encodeSlice(slice, this.#spare);
+    this.#spare = undefined;
+    this.#post({ type: "write", slice: message }, [message.buffer]);
+  }
+
+  /** Makes the thread let go of files of days. */
+  release(files: readonly string[]): Promise<void> {
+    return this.#ask({ type: "release", files });
+  }
+
+  /** Ends the thread after what it is doing. */
+  close(): Promise<void> {
+    return this.#ask({ type: "close" });
+  }
+
+  #ask(request: WriterRequest): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#broken !== undefined) return resolve();
+      this.#waiting = resolve;
+      this.#post(request, []);
+    });
+  }
+
+  #post(request: WriterRequest, owned: ArrayBuffer[]): void {
+    this.#worker.postMessage(request, owned);
+  }
+
+  #answered(answer: WriterAnswer): void {
+    if (answer.type !== "write") return this.#continue();
+    this.#spare = answer.buffer;
+    const done = this.#writing;
+    this.#writing = undefined;
+    done?.(answer.outcome, answer.sizes);
+  }
+
+  #break(reason: string): void {
+    this.#broken ??= reason;
+    const done = this.#writing;
+    this.#writing = undefined;
+    done?.({ type: "failed", reason: this.#broken }, []);
+    this.#continue();
+  }
+
+  #continue(): void {
+    const resolve = this.#waiting;
+    this.#waiting = undefined;
+    resolve?.();
+  }
+}
