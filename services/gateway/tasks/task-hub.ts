@@ -173,18 +173,16 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   }
 
   report(session: WorkerSession, frame: number, results: readonly ReportedResult[]): boolean {
-    const envelopes = results.map((result, ref) => {
-      const held = this.#held.find(result);
-      const worker = session.worker;
-      if (held === undefined) return recordResult(ref, result, { tenant: session.hello.tenant, worker, startedMs: 0 });
-      this.#held.release(held);
-      return recordResult(ref, result, { tenant: held.tenant, worker, startedMs: held.startedMs });
-    });
+    const envelopes = results.map((result, ref) => this.#recordOf(session, result, ref));
     session.openFrames += 1;
     session.resultsInFlight += envelopes.length;
     this.#handIn(new ResultBatch(this, envelopes, session, frame));
     session.paused = session.resultsInFlight > RESULTS_IN_FLIGHT_MAX;
     return !session.paused;
+  }
+
+  judgeResult(session: WorkerSession, result: ReportedResult): void {
+    this.#handIn(new ResultBatch(this, [this.#recordOf(session, result, 0)], null, 0));
   }
 
   beat(session: WorkerSession, token: TaskToken, progress: Json | null): void {
@@ -378,6 +376,15 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
       recordResult(ref, { ...token, outcome, logs: null }, { tenant, worker: session.worker, startedMs }),
     );
     if (envelopes.length > 0) this.#handIn(new ResultBatch(this, envelopes, null, 0));
+  }
+
+  /** The command for a result; the task is nobody's from now on. */
+  #recordOf(session: WorkerSession, result: ReportedResult, ref: number): Envelope {
+    const held = this.#held.find(result);
+    const { worker } = session;
+    if (held === undefined) return recordResult(ref, result, { tenant: session.hello.tenant, worker, startedMs: 0 });
+    this.#held.release(held);
+    return recordResult(ref, result, { tenant: held.tenant, worker, startedMs: held.startedMs });
   }
 
   #handIn(batch: ResultBatch): void {

@@ -13,6 +13,7 @@ export interface SessionOwner {
   /** The session has something to send, or can take tasks again. */
   stir(session: WorkerSession): void;
   report(session: WorkerSession, frame: number, results: readonly ReportedResult[]): boolean;
+  judgeResult(session: WorkerSession, result: ReportedResult): void;
   beat(session: WorkerSession, token: TaskToken, progress: Json | null): void;
   end(session: WorkerSession, reason: string): void;
 }
@@ -91,6 +92,12 @@ export class WorkerSession {
    */
   report(frame: number, results: readonly ReportedResult[]): boolean {
     return this.#owner.report(this, frame, results);
+  }
+
+  /** A task that could not be sent: its credit is the worker's again. */
+  returnTask(result: ReportedResult): void {
+    this.credits += 1;
+    this.#owner.judgeResult(this, result);
   }
 
   /** A long attempt is alive; `progress` null = unchanged. Unknown attempts are passed over. */
