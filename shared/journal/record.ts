@@ -21,7 +21,7 @@ export const RECORD_BODY_BYTES_MAX = RECORD_BYTES_MAX - RECORD_HEADER_BYTES;
 
 /** Bytes F7 'M' 'J' and the format's version, 1. */
 const MAGIC = 0x01_4a_4d_f7;
-export const MAGIC_BYTES = Buffer.from([0xf7, 0x4d, 0x4a, 0x01]);
+const MAGIC_BYTES = Buffer.from([0xf7, 0x4d, 0x4a, 0x01]);
 
 const LENGTH_AT = 4;
 const POSITION_AT = 8;
@@ -86,11 +86,18 @@ export function decodeRecord(bytes: Buffer, offset: number, previous: JournalTai
   return wrong === undefined ? checkedRecord(bytes, offset) : { type: "wrong", reason: wrong };
 }
 
-/** Reads what lies at `offset` by itself: a whole record, wherever in whichever journal it belongs. Never throws. */
-export function decodeLoneRecord(bytes: Buffer, offset: number): DecodedRecord {
-  if (isEnd(bytes, offset)) return END;
-  const wrong = wrongHeader(bytes, offset);
-  return wrong === undefined ? checkedRecord(bytes, offset) : { type: "wrong", reason: wrong };
+/**
+ * Finds a whole record of a later position than `than`, by itself, at or behind `offset`: proof that what lies before
+ * it was once acked. Returns whether there is one that begins within `bytes`. Never throws.
+ */
+export function hasLaterRecord(bytes: Buffer, offset: number, than: Position): boolean {
+  let at = bytes.indexOf(MAGIC_BYTES, offset);
+  while (at !== -1) {
+    const isLater = wrongHeader(bytes, at) === undefined && readUInt64(bytes, at + POSITION_AT) > than;
+    if (isLater && checkedRecord(bytes, at).type === "record") return true;
+    at = bytes.indexOf(MAGIC_BYTES, at + 1);
+  }
+  return false;
 }
 
 /**

@@ -39,6 +39,8 @@ export interface PendingAppend {
 export class MemoryLog {
   /** How long an append takes to become durable, ms; 0 = a turn of the event loop. */
   latencyMs = 0;
+  /** Whether every append finds no room. */
+  isFull = false;
   /** How often each fault struck. */
   readonly struck: Record<MemoryFault["type"], number> = {
     lose: 0,
@@ -89,6 +91,11 @@ export class MemoryLog {
     this.#held = [];
     this.#fence += 1;
     this.#crashes += 1;
+  }
+
+  /** Leaves the beginning of a frame behind the tail, which the next opening cuts off. */
+  leaveBehindTail(bytes: Buffer): void {
+    this.#torn = bytes;
   }
 
   /** Flips a bit in the body of a stored record, or in its header if it has none. */
@@ -169,6 +176,7 @@ export class MemoryLog {
 
   #settle(append: PendingAppend, clock: Clock): AppendOutcome {
     const { fault } = append;
+    if (this.isFull) return { type: "full" };
     switch (fault?.type) {
       case undefined:
       case "delay":
