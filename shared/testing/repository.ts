@@ -10,20 +10,28 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Enough for the names of a hundred thousand files. */
 const LISTING_BYTES_MAX = 16 * 1024 * 1024;
 
+export interface RepositoryFile {
+  /** From the root, with `/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
 /** Paths from the root of all files that are tracked or about to be (not ignored), in order. */
-export function repositoryFiles(): string[] {
-  const listing = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], {
-    cwd: ROOT,
-    encoding: "utf8",
-    maxBuffer: LISTING_BYTES_MAX,
-  });
-  const deleted = execFileSync("git", ["ls-files", "--deleted", "-z"], { cwd: ROOT, encoding: "utf8" });
-  const gone = new Set(deleted.split("\0"));
-  const paths = listing.split("\0").filter((path) => path !== "" && !gone.has(path));
+export function repositoryPaths(): string[] {
+  const deleted = new Set(list("--deleted"));
+  const paths = list("--cached", "--others", "--exclude-standard").filter((path) => !deleted.has(path));
   return [...new Set(paths)].toSorted();
 }
 
-/** A file's text, by its path from the root. */
-export function readRepositoryFile(path: string): string {
-  return readFileSync(join(ROOT, path), "utf8");
+/** The text files among them. */
+export function repositoryFiles(): RepositoryFile[] {
+  return repositoryPaths()
+    .map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") }))
+    .filter(({ text }) => !text.includes("\0"));
+}
+
+function list(...args: readonly string[]): string[] {
+  return execFileSync("git", ["ls-files", "-z", ...args], { cwd: ROOT, encoding: "utf8", maxBuffer: LISTING_BYTES_MAX })
+    .split("\0")
+    .filter((path) => path !== "");
 }
