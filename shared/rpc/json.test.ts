@@ -3,7 +3,7 @@ import { createFileRegistry, fromBinary, toJson as referenceToJson } from "@bufb
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { jsonTypesOf } from "../../proto/json-types.ts";
+import { jsonTypesOf } from "../../proto/message-tables.ts";
 import { arbitraryMessage, generatedCodec, MESSAGE_NAMES } from "./arbitrary-message.ts";
 import { MESSAGES } from "./generated/millrace/v1/json-types.ts";
 import { fromJson, toJson } from "./json.ts";

@@ -1,4 +1,4 @@
-// Written by proto/json-types.ts from descriptors.binpb. Do not edit.
+// Written by proto/message-tables.ts from descriptors.binpb. Do not edit.
 import type { EnumType, MessageType, MethodType } from "../../../json-type.ts";
 import type { Failure } from "./failures.ts";
 import type { Attempt, CancelRunRequest, CancelRunResponse, ErrorCount, GetRunRequest, GetRunResponse, GetTimelineRequest, GetTimelineResponse, ListRunsRequest, ListRunsResponse, PauseRunRequest, PauseRunResponse, ResumeRunRequest, ResumeRunResponse, RetryRunRequest, RetryRunResponse, Run, RunEnd, RunStart, RunStarted, SignalRunRequest, SignalRunResponse, StartError, StartRunRequest, StartRunResponse, StartRunsRequest, StartRunsResponse, SubmitRunsRequest, SubmitRunsResponse, TerminateRunRequest, TerminateRunResponse, TimelineStep, WatchRunRequest, WatchRunResponse } from "./runs.ts";

@@ -1,5 +1,5 @@
-// Writes what the JSON mapping of the HTTP API needs to know of every message, from the descriptor set, so that nobody
-// reads descriptors when a server starts. Run by `npm run proto`.
+// Writes what the JSON mapping of the HTTP API needs to know of every message, and which codecs every method uses, from the
+// descriptor set, so that nobody reads descriptors when a server starts. Run by `npm run proto`.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -18,12 +18,37 @@ const GENERATED = new URL("../shared/rpc/generated/", import.meta.url);
 /** The package whose messages the HTTP API speaks. */
 const PACKAGE = "millrace.v1";
 
+/** The text of `method-codecs.ts` for this descriptor set: which generated codecs each method's messages have. */
+export function methodCodecsOf(descriptors: FileDescriptorSet): string {
+  const imports: string[] = [];
+  const methods: string[] = [];
+  for (const file of createFileRegistry(descriptors).files) {
+    if (file.proto.package !== PACKAGE || file.services.length === 0) continue;
+    const called = file.services.flatMap((service) => service.methods);
+    const names = new Set(called.flatMap(({ input, output }) => [input.name, output.name]));
+    imports.push(`import { ${[...names].sort().join(", ")} } from "./${basename(file.name)}.ts";`);
+    for (const { parent, name, input, output } of called) {
+      methods.push(`  "/${parent.typeName}/${name}": { request: ${input.name}, response: ${output.name} },`);
+    }
+  }
+  return [
+    "// Written by proto/message-tables.ts from descriptors.binpb. Do not edit.",
+    'import type { MethodCodecs } from "../../../wire/fast-methods.ts";',
+    ...imports,
+    "",
+    "export const METHOD_CODECS: Readonly<Record<string, MethodCodecs>> = {",
+    ...methods,
+    "};",
+    "",
+  ].join("\n");
+}
+
 /** The text of `json-types.ts` for this descriptor set. */
 export function jsonTypesOf(descriptors: FileDescriptorSet): string {
   const files = [...createFileRegistry(descriptors).files].filter((file) => file.proto.package === PACKAGE);
   const messages = files.flatMap((file) => file.messages.map((message) => ({ file, message })));
   const lines = [
-    "// Written by proto/json-types.ts from descriptors.binpb. Do not edit.",
+    "// Written by proto/message-tables.ts from descriptors.binpb. Do not edit.",
     'import type { EnumType, MessageType, MethodType } from "../../../json-type.ts";',
   ];
   for (const file of files) {
@@ -87,4 +112,5 @@ function enumText(one: DescEnum): string {
 if (import.meta.main) {
   const descriptors = fromBinary(FileDescriptorSetSchema, readFileSync(new URL("descriptors.binpb", GENERATED)));
   writeFileSync(new URL("millrace/v1/json-types.ts", GENERATED), jsonTypesOf(descriptors));
+  writeFileSync(new URL("millrace/v1/method-codecs.ts", GENERATED), methodCodecsOf(descriptors));
 }
