@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { DAY_MS, endedRow, flush, runAt, storeConformance, write } from "../conformance.ts";
+import { MemoryDisk, openMemoryStore } from "./memory-store.ts";
+
+storeConformance("memory", async () => {
+  const disk = new MemoryDisk();
+  return { open: async () => openMemoryStore({ disk }), discard: async () => {} };
+});
+
+it("loses in a crash what was not flushed, but for the slices it is told to keep", async () => {
+  const disk = new MemoryDisk();
+  const store = openMemoryStore({ disk });
+  const runs = [1, 2, 3, 4].map((serial) => runAt(DAY_MS, serial));
+  for (const [i, id] of runs.entries()) {
+    await write(store, { ended: [endedRow(id)] });
+    if (i === 0) await flush(store);
+  }
+  expect(disk.unflushed).toBe(3);
+  disk.crash(1);
+  const reopened = openMemoryStore({ disk });
+  expect(runs.map((id) => reopened.run(id) !== undefined)).toEqual([true, true, false, false]);
+});
+
+it("answers what it is told to, and then wrote nothing", async () => {
+  const store = openMemoryStore({ outcome: () => ({ type: "full" }) });
+  const id = runAt(DAY_MS, 1);
+  expect(await write(store, { ended: [endedRow(id)] })).toEqual({ type: "full" });
+  expect(store.run(id)).toBeUndefined();
+});

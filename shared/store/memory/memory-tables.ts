@@ -1,0 +1,85 @@
+import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
+import type { RunStatus } from "@millrace/model/run-state.ts";
+import type { CheckpointMeta, DueTimer, KeyRow, Slice } from "../store.ts";
+
+/** A run as the memory store keeps it. */
+export interface RunEntry {
+  readonly tenant: TenantId;
+  readonly workflow: WorkflowName;
+  readonly status: RunStatus;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+  /** 0 = no timer. */
+  readonly dueMs: number;
+  /** null while live. */
+  readonly endedMs: number | null;
+}
+
+/** Everything a memory store holds. Rows are never changed in place, so copies share them. */
+export class MemoryTables {
+  readonly runs = new Map<RunId, RunEntry>();
+  readonly keys = new Map<string, KeyRow>();
+  meta: CheckpointMeta | null = null;
+  ahead = false;
+  bytes = 0;
+  readonly #timers = new Map<RunId, DueTimer>();
+  /** All timers in order; undefined = one changed since. */
+  #sortedTimers: readonly DueTimer[] | undefined;
+
+  apply(slice: Slice): void {
+    for (const { runId } of slice.reopened) this.#remove(runId);
+    for (const { runId, tenant, workflow, index, position, bytes } of slice.live) {
+      this.#put(runId, { tenant, workflow, status: index.status, position, bytes, dueMs: index.dueMs, endedMs: null });
+    }
+    for (const { runId, tenant, workflow, status, position, bytes, endedMs } of slice.ended) {
+      this.#put(runId, { tenant, workflow, status, position, bytes, dueMs: 0, endedMs });
+    }
+    for (const row of slice.keys) this.keys.set(`${row.tenant}/${row.key}`, row);
+    this.ahead = slice.meta === null;
+    this.meta = slice.meta ?? this.meta;
+  }
+
+  /** Drops runs that ended, and keys whose run started, before these times. */
+  drop(runsBeforeMs: number, keysBeforeMs: number): void {
+    for (const [id, { endedMs }] of this.runs) if (endedMs !== null && endedMs < runsBeforeMs) this.#remove(id);
+    for (const [name, { startedMs }] of this.keys) if (startedMs < keysBeforeMs) this.keys.delete(name);
+  }
+
+  timersUntil(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {
+    this.#sortedTimers ??= [...this.#timers.values()].sort(compareTimers);
+    const due: DueTimer[] = [];
+    for (const timer of this.#sortedTimers) {
+      if (timer.dueMs > untilMs || due.length === limit) break;
+      if (after === null || compareTimers(timer, after) > 0) due.push(timer);
+    }
+    return due;
+  }
+
+  copy(): MemoryTables {
+    const copy = new MemoryTables();
+    for (const [id, entry] of this.runs) copy.#put(id, entry);
+    for (const [name, row] of this.keys) copy.keys.set(name, row);
+    copy.meta = this.meta;
+    copy.ahead = this.ahead;
+    return copy;
+  }
+
+  #put(runId: RunId, entry: RunEntry): void {
+    this.#remove(runId);
+    this.runs.set(runId, entry);
+    this.bytes += entry.bytes.length;
+    if (entry.dueMs === 0) return;
+    this.#timers.set(runId, { runId, tenant: entry.tenant, dueMs: entry.dueMs });
+    this.#sortedTimers = undefined;
+  }
+
+  #remove(runId: RunId): void {
+    this.bytes -= this.runs.get(runId)?.bytes.length ?? 0;
+    this.runs.delete(runId);
+    if (this.#timers.delete(runId)) this.#sortedTimers = undefined;
+  }
+}
+
+function compareTimers(a: DueTimer, b: DueTimer): number {
+  return a.dueMs - b.dueMs || (a.runId < b.runId ? -1 : a.runId > b.runId ? 1 : 0);
+}
