@@ -75,6 +75,10 @@ proto-check: install ## Check that the generated code is what the protos give.
 	@diff -r .cache/generated shared/rpc/generated >/dev/null || { \
 	  echo "shared/rpc/generated was out of date and has been generated anew: look at it and commit it." >&2; exit 1; }
 
+.PHONY: docs
+docs: install ## List the tests of each invariant in docs/invariants.md anew.
+	vitest run --project unit shared/testing/tidy.test.ts --update
+
 .PHONY: clean
 clean: ## Remove installed packages and caches; never data.
 	rm -rf node_modules .cache

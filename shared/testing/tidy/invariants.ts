@@ -1,49 +1,57 @@
-// Every invariant is named by a test, and docs/invariants.md names tests that exist.
+// Every invariant is named by a test, and docs/invariants.md lists those tests.
 import type { RepositoryFile } from "../repository.ts";
-
-/** The invariants of the engine, as docs/invariants.md states them. */
-export const INVARIANTS = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9"] as const;
 
 export const INVARIANTS_PAGE = "docs/invariants.md";
 
-/** A title of a test or a group of tests, in any quotes. */
-const TITLE = /\b(?:test|it|describe|each\([^)]*\)|prop\([^)]*\))\(\s*(?<quote>["'`])(?<title>.*?)\k<quote>/gs;
+const INVARIANTS = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9"] as const;
 
-/** The titles in a test file. */
-function titles({ text }: RepositoryFile): string[] {
-  return [...text.matchAll(TITLE)].flatMap(({ groups }) => groups?.["title"] ?? []);
+/** A title that begins with the invariants it checks, `I1: …` or `I1, I6: …`: the first argument of some call. */
+const TITLE = /\(\s*(?<quote>["'`])(?<names>I\d(?:, I\d)*): (?<says>[^\n]*?)\k<quote>/g;
+
+interface NamedTest {
+  readonly path: string;
+  readonly names: readonly string[];
+  readonly says: string;
 }
 
-/** Invariants that no test's title names as `I1: …`. */
+/** Invariants that no test's title names. */
 export function untestedInvariants(files: readonly RepositoryFile[]): string[] {
-  const named = files.filter(({ path }) => path.endsWith(".test.ts") || /\/conformance\b/.test(path)).flatMap(titles);
-  return INVARIANTS.filter(
-    (invariant) => !named.some((title) => new RegExp(`\\b${invariant}\\b[^:]*:`).test(title)),
-  ).map(
+  const named = new Set(namedTests(files).flatMap(({ names }) => names));
+  return INVARIANTS.filter((invariant) => !named.has(invariant)).map(
     (invariant) =>
       `${invariant} is named by no test: begin the title of the test that checks it with "${invariant}: ".`,
   );
 }
 
-/** Lines of the page's table that name no test, or a file or title that does not exist. */
-export function staleInvariants(files: readonly RepositoryFile[]): string[] {
-  const page = files.find(({ path }) => path === INVARIANTS_PAGE);
-  if (page === undefined) return [`${INVARIANTS_PAGE} does not exist.`];
-  const sections = new Map(
-    page.text.split(/^## /m).flatMap((section) => {
-      const name = /^I\d/.exec(section)?.[0];
-      return name === undefined ? [] : [[name, section]];
-    }),
-  );
-  return INVARIANTS.flatMap((invariant) => {
-    const entries = [...(sections.get(invariant) ?? "").matchAll(/^- `(?<path>[^`]+)`: (?<title>.+)$/gm)];
-    if (entries.length === 0) return [`${INVARIANTS_PAGE}: ${invariant} names no test.`];
-    return entries.flatMap(({ groups }) => {
-      const { path, title } = { path: groups?.["path"], title: groups?.["title"] };
-      const file = files.find((candidate) => candidate.path === path);
-      if (file === undefined) return [`${INVARIANTS_PAGE}: ${invariant} names ${String(path)}, which does not exist.`];
-      if (title !== undefined && titles(file).includes(title)) return [];
-      return [`${INVARIANTS_PAGE}: ${invariant} names "${String(title)}", which is no test of ${file.path}.`];
-    });
-  });
+/** The page as it should be: the lists in its sections (`## I1 …`) replaced by the tests there are. */
+export function withTests(page: string, files: readonly RepositoryFile[]): string {
+  const tests = namedTests(files);
+  return page
+    .split(/^(?=## )/m)
+    .map((section) => {
+      const invariant = /^## (?<name>I\d)\b/.exec(section)?.groups?.["name"];
+      if (invariant === undefined) return section;
+      const text = section.replaceAll(/^(?:- .*|No test yet\.)\n?/gm, "").trimEnd();
+      return `${text}\n\n${list(tests.filter(({ names }) => names.includes(invariant)))}\n\n`;
+    })
+    .join("")
+    .replace(/\n*$/, "\n");
+}
+
+function list(tests: readonly NamedTest[]): string {
+  if (tests.length === 0) return "No test yet.";
+  return tests.map(({ path, says }) => `- ${says} ([${path}](../${path}))`).join("\n");
+}
+
+/** Tests that name an invariant, by path. A port's suite counts where it is written, not where it is run. */
+function namedTests(files: readonly RepositoryFile[]): NamedTest[] {
+  return files
+    .filter(({ path }) => path.endsWith(".test.ts") || /\/conformance\b/.test(path))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(TITLE)].map(({ groups }) => ({
+        path,
+        names: (groups?.["names"] ?? "").split(", "),
+        says: groups?.["says"] ?? "",
+      })),
+    );
 }
