@@ -349,6 +349,7 @@ describe("reconnecting", () => {
     await stream.until("credits", () => stream.credits > 0);
     stream.hand(testTask());
     expect(outputOf(await stream.until("a result", () => stream.results[0]))).toBe("here");
+    await working.worker.stop();
   });
 
   test("leaves a server that is about to stop when its attempts are over", async () => {

@@ -154,7 +154,7 @@ class StreamWorker implements Worker {
       this.#clock.after(timeoutMs, () => this.#pool.stop()),
       this.#clock.after(timeoutMs + LAST_WORDS_MS, () => connection.abandon()),
     ];
-    connection.drain();
+    connection.drain(timeoutMs);
     return this.closed;
   }
 
