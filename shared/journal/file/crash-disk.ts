@@ -43,8 +43,8 @@ export interface CrashChoice {
 export class CrashDisk implements Disk {
   /** Room for files in all, bytes. */
   roomBytes = Number.POSITIVE_INFINITY;
-  /** What becomes of writes from now on; null = they succeed. With `partBytes` that much is written all the same. */
-  failWrites: { readonly code: string; readonly partBytes: number } | null = null;
+  /** What becomes of the next writes, one each; `partBytes` of one are written all the same. */
+  readonly failures: { readonly code: string; readonly partBytes: number }[] = [];
   /** While false, writes that begin do not end. */
   endsWrites = true;
   readonly #events: (WriteEvent | NameEvent)[] = [];
@@ -183,7 +183,7 @@ export class CrashDisk implements Disk {
   #write(inode: Inode, write: { bytes: Buffer; at: number }, done: (error: Error | null) => void): void {
     const growth = Math.max(write.at + write.bytes.length - inode.bytes.length, 0);
     const failure =
-      this.failWrites ?? (growth > this.roomBytes - this.#usedBytes() ? { code: "ENOSPC", partBytes: 0 } : null);
+      this.failures.shift() ?? (growth > this.roomBytes - this.#usedBytes() ? { code: "ENOSPC", partBytes: 0 } : null);
     const bytes = failure === null ? write.bytes : write.bytes.subarray(0, failure.partBytes);
     const event: WriteEvent = { type: "write", inode, at: write.at, bytes, begun: this.#tick(), durable: null };
     this.#events.push(event);

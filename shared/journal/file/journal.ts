@@ -193,6 +193,7 @@ export class FileJournal implements Journal {
     this.#segments.push(segment);
     this.#active = { segment, file, offset: bytes.length };
     this.#tail = next;
+    this.#prepareAhead();
     // Everything in it is durable: how closing ends means nothing.
     await previous?.file.close().catch(() => undefined);
     return APPENDED;

@@ -46,6 +46,8 @@ class MemoryJournal implements Journal {
   }
 
   append(expected: Position, frame: Uint8Array, done: (outcome: AppendOutcome) => void): void {
+    // Its process is dead: whatever still runs of it has no effect.
+    if (this.#log.crashes !== this.#crashes) return;
     if (this.#closed) throw new Error("The journal is closed.");
     if (this.#inFlight) throw new Error("An append is in flight; one at a time.");
     const isStale = this.#dead || expected !== this.#tail.position;
