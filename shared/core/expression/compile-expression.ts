@@ -34,7 +34,7 @@ export function compileValue(source: string, site: Site, types: readonly string[
   const type = parsed.type.replace(/<.*$/, "");
   if (types.length > 0 && type !== "dyn" && !types.includes(type)) {
     const problem = {
-      message: `it gives ${type}, not ${types.join(" or ")}`,
+      message: `it gives ${type}, not ${types.join(" or ")}`.replaceAll("google.protobuf.", ""),
       fix: "Compare or convert the value.",
       offset: 0,
     };

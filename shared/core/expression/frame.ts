@@ -15,14 +15,18 @@ export type Call = (args: readonly Value[], meter: Meter) => Value;
 const INPUT = -1;
 const ITEM = -2;
 
-/** Texts shorter than this are parsed again rather than looked up. */
+/** Texts shorter than this are parsed again rather than remembered, longer ones would hold too much memory. */
 const REMEMBERED_CHARACTERS_MIN = 1_024;
+const REMEMBERED_CHARACTERS_MAX = 1_048_576;
+
+/** As many large outputs as the items of one `forEach` are likely to share. */
+const REMEMBERED_MAX = 4;
 
 /**
- * Large values parsed for a scope, for as long as the scope object lives: a shell that keeps one scope for all items of
- * a `forEach` parses what they share once. The text is kept to notice when it changed.
+ * The large texts parsed last, so that what all items of a `forEach` read is parsed once and not once an item. It saves
+ * time and changes nothing else: values are never written to, and the meter charges for a remembered one all the same.
  */
-const remembered = new WeakMap<Scope, Map<number, { readonly text: Json; readonly value: Value }>>();
+const remembered: { readonly text: Json; readonly value: Value }[] = [];
 
 export class Frame {
   readonly scope: Scope;
@@ -58,23 +62,23 @@ export class Frame {
   /** Charged by the text's size whether or not it was parsed before: what an evaluation costs must not depend on caches. */
   #parse(key: number, text: Json): Value {
     this.meter.chargeCharacters(text.length);
-    const value = text.length < REMEMBERED_CHARACTERS_MIN ? parse(key, text) : this.#parseOnce(key, text);
+    const value = recall(text) ?? parse(key, text);
     this.#read ??= new Map();
     this.#read.set(key, value);
     return value;
   }
+}
 
-  #parseOnce(key: number, text: Json): Value {
-    let values = remembered.get(this.scope);
-    if (values === undefined) remembered.set(this.scope, (values = new Map()));
-    const known = values.get(key);
-    if (known !== undefined && known.text === text) return known.value;
-    const value = parse(key, text);
-    values.set(key, { text, value });
-    return value;
-  }
+/** The value of a text parsed lately; a null among them is parsed again, which costs nothing. */
+function recall(text: Json): Value | undefined {
+  if (text.length < REMEMBERED_CHARACTERS_MIN) return undefined;
+  return remembered.find((entry) => entry.text === text)?.value;
 }
 
 function parse(key: number, text: Json): Value {
-  return readJson(text, key === INPUT ? "the run's input" : key === ITEM ? "the item" : "a step's output");
+  const value = readJson(text, key === INPUT ? "the run's input" : key === ITEM ? "the item" : "a step's output");
+  if (text.length < REMEMBERED_CHARACTERS_MIN || text.length > REMEMBERED_CHARACTERS_MAX) return value;
+  remembered.unshift({ text, value });
+  remembered.length = Math.min(remembered.length, REMEMBERED_MAX);
+  return value;
 }

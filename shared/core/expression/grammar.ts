@@ -104,8 +104,17 @@ export function parseCel(source: string): Parsed | ExpressionProblem {
 
 function problemOf(error: unknown): ExpressionProblem {
   if (!(error instanceof ParseError) && !(error instanceof TypeProblem)) throw error;
-  const message = error.summary.charAt(0).toLowerCase() + error.summary.slice(1).replaceAll("google.protobuf.", "");
-  return { message, fix: fixOf(error.code, error.summary), offset: error.range?.start ?? 0 };
+  return { message: messageOf(error.summary), fix: fixOf(error.code, error.summary), offset: error.range?.start ?? 0 };
+}
+
+/** The library's words in the project's. */
+function messageOf(summary: string): string {
+  const text = summary
+    .replaceAll("google.protobuf.", "")
+    .replace(/^found no matching overload for '(.*)'$/, "there is no function $1")
+    .replace(/^no such overload: (.*)$/, "$1 has no meaning")
+    .replace(/^Unexpected token: EOF$/, "the expression ends too early");
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function fixOf(code: string, summary: string): string {

@@ -52,6 +52,14 @@ export function compileTemplate(template: Template, path: Path, site: Site, prob
   return { type: "computed", template: assembled(pieces, [...compiler.reads], compiler.readsInput) };
 }
 
+/** A plan whose value is made when it is asked for, so that the bound on a result's size holds for what is passed on too. */
+export function madeInPlace(plan: InputPlan, field: string): InputPlan {
+  if (plan.type !== "passed") return plan;
+  const reads = plan.from === RUN_INPUT ? [] : [plan.from];
+  const piece = splice(plan.from, field, "");
+  return { type: "computed", template: assembled([piece], reads, plan.from === RUN_INPUT) };
+}
+
 /** An expression that writes the pieces one after the other. */
 function assembled(pieces: readonly Piece[], reads: readonly number[], readsInput: boolean): Expression<Json> {
   return {

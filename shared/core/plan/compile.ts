@@ -4,7 +4,14 @@ import type { Definition, StepDefinition } from "@millrace/model/definition.ts";
 import { JSON_NULL, RUN_INPUT } from "@millrace/model/payload.ts";
 import { type CompiledValue, compileValue, conditionOf, itemsOf } from "../expression/compile-expression.ts";
 import type { Site } from "../expression/site.ts";
-import { compileTemplate, outputsByName, type Path, type PlacedProblem, pathText } from "../expression/template.ts";
+import {
+  compileTemplate,
+  madeInPlace,
+  outputsByName,
+  type Path,
+  type PlacedProblem,
+  pathText,
+} from "../expression/template.ts";
 import { type Ancestry, ancestryOf } from "./ancestry.ts";
 import type { Expression, InputPlan, Plan, PlanStep } from "./plan.ts";
 import { signalName, sleepUntil } from "./waiting.ts";
@@ -98,7 +105,9 @@ class PlanCompiler {
   /** `with`, or what stands for it: the item, the only needed step's output, several outputs by name, the run's input. */
   #input(step: StepDefinition, path: Path, ordinal: number): InputPlan {
     if (step.hasWith) {
-      return this.#noted(compileTemplate(step.with, path, this.#site(ordinal, step.forEach !== null), this.#problems));
+      const site = this.#site(ordinal, step.forEach !== null);
+      const written = compileTemplate(step.with, path, site, this.#problems);
+      return this.#noted(step.kind === "transform" ? madeInPlace(written, pathText(path)) : written);
     }
     if (step.forEach !== null) return { type: "item" };
     const needs = this.#needs(step);
