@@ -12,6 +12,7 @@ import { readList, readRun } from "../calls/ask-shards.ts";
 import { type CallContext, type Outcome, Refused } from "../calls/call.ts";
 import { invalid, numberFault, runIdOf, workflowOf } from "../calls/fields.ts";
 import type { TaskHub } from "../tasks/task-hub.ts";
+import type { WebhookRoutes } from "../webhooks/routes.ts";
 import { statusFromMessage } from "./messages.ts";
 import type { OpenedView, ViewOpener } from "./opened-view.ts";
 import { lastRunOfPage, pageToken } from "./page-token.ts";
@@ -23,6 +24,7 @@ import { timeline } from "./timeline.ts";
 export interface ReadPorts extends RunPorts {
   readonly views: ViewOpener;
   readonly hub: Pick<TaskHub, "live">;
+  readonly webhooks: Pick<WebhookRoutes, "conflict">;
 }
 
 const PAGE_SIZE_MAX = 1_000;

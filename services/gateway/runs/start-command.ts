@@ -1,5 +1,5 @@
 // From a start as a caller writes it to the command a shard takes.
-import { hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Blobs } from "@millrace/blobs/blobs.ts";
 import type { Clock } from "@millrace/clock/clock.ts";
 import { mintRunId, slotOfKey } from "@millrace/core/run-id.ts";
@@ -10,7 +10,7 @@ import type { Payload } from "@millrace/model/payload.ts";
 import type { StartRun } from "@millrace/model/run-commands.ts";
 import { type CallContext, Refused } from "../calls/call.ts";
 import { IDEMPOTENCY_KEY_CHARACTERS_MAX, textFault, workflowOf } from "../calls/fields.ts";
-import { type CheckedPayload, checkPayload, isRefusal, needsBlob, storePayload } from "../payloads/payloads.ts";
+import { checkPayload, isRefusal, needsBlob, storePayload } from "../payloads/payloads.ts";
 
 /** The fields StartRun, StartRuns and SubmitRuns share. */
 export interface StartFields {
@@ -18,6 +18,8 @@ export interface StartFields {
   readonly input: Uint8Array;
   readonly idempotencyKey: string;
   readonly version: number;
+  /** What must be the same when the key is repeated, if that is not the whole input. */
+  readonly hashed?: Uint8Array;
 }
 
 export interface StartPorts {
@@ -57,7 +59,7 @@ export function prepareStart(
     version: registered.version,
     input: payload,
     idempotencyKey: key,
-    inputHash: key === "" ? "" : inputHash(workflow, fields.version, input),
+    inputHash: key === "" ? "" : inputHash(workflow, fields.version, fields.hashed ?? input.text),
     traceparent: context.traceparent,
   });
   if (!needsBlob(input)) return command(input.text);
@@ -74,8 +76,9 @@ function newRunId(clock: Clock, tenant: TenantId, key: string): RunId {
 }
 
 /** Hash of what was asked: a repeated key must come with the same. The version counts as it was asked for. */
-function inputHash(workflow: WorkflowName, version: number, input: CheckedPayload): string {
-  return hash("sha256", `${workflow}\n${version}\n${input.text}`, "base64url").slice(0, INPUT_HASH_CHARACTERS);
+function inputHash(workflow: WorkflowName, version: number, input: string | Uint8Array): string {
+  const digest = createHash("sha256").update(`${workflow}\n${version}\n`).update(input).digest("base64url");
+  return digest.slice(0, INPUT_HASH_CHARACTERS);
 }
 
 function unknownWorkflow(tenant: TenantId, workflow: WorkflowName, version: number, field: string): Refused {

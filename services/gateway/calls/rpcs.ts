@@ -1,0 +1,46 @@
+// Every RPC by its path: the one list that gRPC and HTTP serve from.
+import { getRun, getTimeline, listRuns, type ReadPorts } from "../runs/read-runs.ts";
+import { startRun, startRuns } from "../runs/start-runs.ts";
+import { cancelRun, pauseRun, resumeRun, retryRun, signalRun, terminateRun } from "../runs/steer-runs.ts";
+import { getWorkflow, listWorkflows, registerWorkflow, validateWorkflow } from "../workflows/workflows.ts";
+import type { UnaryCall } from "./call.ts";
+
+/** An RPC over the API's ports. */
+type Over<Ports, Request, Response> = (
+  ports: Ports,
+  ...call: Parameters<UnaryCall<Request, Response>>
+) => ReturnType<UnaryCall<Request, Response>>;
+
+function bound<Request, Response>(
+  ports: ReadPorts,
+  rpc: Over<ReadPorts, Request, Response>,
+): UnaryCall<Request, Response> {
+  return (request, context) => rpc(ports, request, context);
+}
+
+/** The RPCs with one answer, by service and method. */
+export function unaryCalls(ports: ReadPorts) {
+  return {
+    runs: {
+      startRun: bound(ports, startRun),
+      startRuns: bound(ports, startRuns),
+      getRun: bound(ports, getRun),
+      getTimeline: bound(ports, getTimeline),
+      listRuns: bound(ports, listRuns),
+      signalRun: bound(ports, signalRun),
+      cancelRun: bound(ports, cancelRun),
+      terminateRun: bound(ports, terminateRun),
+      pauseRun: bound(ports, pauseRun),
+      resumeRun: bound(ports, resumeRun),
+      retryRun: bound(ports, retryRun),
+    },
+    workflows: {
+      registerWorkflow: bound(ports, registerWorkflow),
+      validateWorkflow: bound(ports, validateWorkflow),
+      getWorkflow: bound(ports, getWorkflow),
+      listWorkflows: bound(ports, listWorkflows),
+    },
+  };
+}
+
+export type UnaryCalls = ReturnType<typeof unaryCalls>;
