@@ -9,19 +9,20 @@ export type WriteDone = (outcome: SliceOutcome, sizes: readonly (readonly [file:
 /** Heap of the thread, MiB: a slice, its rows and the blocks made of them come to some 30 at most; scopes take a few more. */
 const LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 };
 
-/** The event loop's end of the store's thread. One write and one other request at a time. */
+/**
+ * The event loop's end of the store's thread. One write and one other request at a time. The thread starts with the first
+ * write: getting it going takes some 100 ms of a core, which a start of the process has better uses for.
+ */
 export class WriterThread {
-  readonly #worker: Worker;
+  readonly #folder: string;
+  #worker: Worker | undefined;
   #spare: ArrayBuffer | undefined;
   #writing: WriteDone | undefined;
   #waiting: (() => void) | undefined;
   #broken: string | undefined;
 
   constructor(folder: string) {
-    this.#worker = new Worker(new URL("./writer.ts", import.meta.url), { workerData: folder, resourceLimits: LIMITS });
-    this.#worker.on("message", (answer: WriterAnswer) => this.#answered(answer));
-    this.#worker.on("error", (error: unknown) => this.#break(String(error)));
-    this.#worker.on("exit", () => this.#break("the store's thread has ended"));
+    this.#folder = folder;
   }
 
   /** Writes one slice; throws when one is being written. */
@@ -49,14 +50,26 @@ export class WriterThread {
 
   #ask(request: WriterRequest): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#broken !== undefined) return resolve();
+      if (this.#broken !== undefined || this.#worker === undefined) return resolve();
       this.#waiting = resolve;
       this.#post(request, []);
     });
   }
 
   #post(request: WriterRequest, owned: ArrayBuffer[]): void {
+    this.#worker ??= this.#start();
     this.#worker.postMessage(request, owned);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL("./writer.ts", import.meta.url), {
+      workerData: this.#folder,
+      resourceLimits: LIMITS,
+    });
+    worker.on("message", (answer: WriterAnswer) => this.#answered(answer));
+    worker.on("error", (error: unknown) => this.#break(String(error)));
+    worker.on("exit", () => this.#break("the store's thread has ended"));
+    return worker;
   }
 
   #answered(answer: WriterAnswer): void {

@@ -1,11 +1,15 @@
 import { expect, it } from "vitest";
-import { DAY_MS, endedRow, flush, runAt, storeConformance, write } from "../conformance.ts";
+import { DAY_MS, endedRow, flush, runAt, type StorePlace, storeConformance, write } from "../conformance.ts";
+import { modelConformance } from "../model-conformance.ts";
 import { MemoryDisk, openMemoryStore } from "./memory-store.ts";
 
-storeConformance("memory", async () => {
+async function place(): Promise<StorePlace> {
   const disk = new MemoryDisk();
-  return { open: async () => openMemoryStore({ disk }), discard: async () => {} };
-});
+  return await Promise.resolve({ open: async () => openMemoryStore({ disk }), discard: async () => {} });
+}
+
+storeConformance("memory", place);
+modelConformance("memory", place);
 
 it("loses in a crash what was not flushed, but for the slices it is told to keep", async () => {
   const disk = new MemoryDisk();
