@@ -3,7 +3,7 @@
 import { Prng } from "@millrace/clock/prng.ts";
 import { type Position, position, term } from "@millrace/model/ids.ts";
 import { describe, expect, it } from "vitest";
-import type { AppendOutcome, Journal, JournalTail } from "../journal.ts";
+import { type AppendOutcome, type Journal, type JournalTail, JournalTruncated } from "../journal.ts";
 import { encodeRecord } from "../record.ts";
 import { type CrashChoice, CrashDisk, type DiskImage, type WriteEvent } from "./crash-disk.ts";
 import { openOnDisk } from "./open.ts";
@@ -142,6 +142,9 @@ async function checkImage(image: DiskImage, known: Told, disk = new CrashDisk(im
   const from = position(Math.max(Math.min(known.truncatedBefore, found), 1));
   const expected = Array.from({ length: found - from + 1 }, (_, ordinal) => bodyOf(from + ordinal).toString());
   expect(await bodiesFrom(journal, from)).toEqual(expected);
+  const whole = await bodiesFrom(journal, position(1)).catch((error: unknown) => error);
+  if (Array.isArray(whole)) expect(whole.slice(from - 1)).toEqual(expected);
+  else expect(whole).toBeInstanceOf(JournalTruncated);
   const added = [bodyOf(found + 1, "after"), bodyOf(found + 8, "again")];
   for (const body of added) expect(await append(journal, body)).toEqual({ type: "appended" });
   await journal.close();

@@ -13,6 +13,7 @@ import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from "./segmen
 
 const SEGMENT_BYTES = 1024;
 const NOTHING: CrashChoice = { written: () => [], renamed: () => false };
+const EVERYTHING: CrashChoice = { written: (event) => [[0, event.bytes.length]], renamed: () => true };
 
 const openOn = (disk: CrashDisk): Promise<Journal> => openOnDisk(disk, { segmentBytes: SEGMENT_BYTES });
 const openIn = (folder: string): Promise<Journal> => openFileJournal(folder, { segmentBytes: SEGMENT_BYTES });
@@ -82,9 +83,25 @@ describe("a dead process's journal", () => {
     disk.flip(name, tornAt + 100);
     const next = await openOn(disk);
     expect(await bodiesFrom(next)).toEqual(["a"]);
-    const left = disk.imageAt(disk.now, NOTHING).get(name)?.subarray(tornAt);
+    const left = disk.imageAt(disk.now, EVERYTHING).get(name)?.subarray(tornAt);
     expect(left?.length).toBe(SEGMENT_BYTES - tornAt);
     expect(left?.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("I6: forgets a segment that has not begun for good, though what is appended instead goes elsewhere", async () => {
+    const disk = new CrashDisk();
+    const journal = await openOn(disk);
+    await appendAll(journal, ["x".repeat(600)]);
+    await settle();
+    disk.endsWrites = false;
+    journal.append(position(1), frameBehind(journal.tail(), "y".repeat(600)), () => undefined);
+    await settle();
+    const crashed = new CrashDisk(disk.imageAt(disk.now, NOTHING));
+    expect((await crashed.list()).map(({ name }) => name)).toContain(segmentName(position(2)));
+    const next = await openOn(crashed);
+    await appendAll(next, ["fits the first", "so does this"]);
+    const again = await openOn(new CrashDisk(crashed.imageAt(crashed.now, NOTHING)));
+    expect(await bodiesFrom(again)).toEqual(["x".repeat(600), "fits the first", "so does this"]);
   });
 
   it("keeps its lock no longer than it lives", async () => {
@@ -186,6 +203,22 @@ describe("damage", () => {
       const use = async (): Promise<unknown> => bodiesFrom(await openOn(disk));
       await expect(use()).rejects.toBeInstanceOf(JournalDamaged);
     }
+  });
+
+  it("I6: is refused when the segment before one that has not begun ends early", async () => {
+    const [first, second] = (await (await filled()).list()).map(({ name }) => name).toSorted();
+    const image = new Map((await filled()).imageAt(Number.POSITIVE_INFINITY, NOTHING));
+    const begun = image.get(first ?? "") ?? Buffer.alloc(0);
+    // The last of its records is gone without a trace, and only then does the next segment begin.
+    const cut = begun.lastIndexOf(Buffer.from([0xf7, 0x4d, 0x4a, 0x01]));
+    const disk = new CrashDisk(
+      new Map([
+        [first ?? "", Buffer.concat([begun.subarray(0, cut), Buffer.alloc(begun.length - cut)])],
+        [second ?? "", Buffer.alloc(SEGMENT_BYTES)],
+      ]),
+    );
+    await expect(openOn(disk)).rejects.toThrow("are missing");
+    await expect(openOn(disk)).rejects.toBeInstanceOf(JournalDamaged);
   });
 
   it("refuses a segment of a later release instead of cutting it off", async () => {

@@ -42,6 +42,7 @@ export async function openOnDisk(disk: Disk, options: FileJournalOptions): Promi
     const recovered = await recover(disk);
     const spares = new Spares(disk, segmentBytes);
     await spares.adopt();
+    // What was removed must not come back: an append may take its place elsewhere.
     await disk.syncFolder();
     if (recovered.active === null) spares.prepare(Math.min(segmentBytes, FIRST_SEGMENT_BYTES));
     return new FileJournal({ disk, spares, segmentBytes, clock: options.clock ?? systemClock }, recovered);

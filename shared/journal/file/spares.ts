@@ -1,6 +1,7 @@
 // Segments in waiting: files of zeros, or of records long truncated, ready to be renamed and written over. Writing over
 // blocks that were once written needs no metadata on disk, which is what makes an append one short write.
-// Owns every file named `*.spare` and `*.new` (one that is still being made).
+// Owns every file named `*.spare`. One that is still being made, or was when its process died, is smaller than the rest.
+// Names of spares need not be durable: that is seen to when one becomes a segment.
 import { type Disk, isNoRoom, writeDurably } from "./disk.ts";
 import { spareName, spareOrdinal } from "./segment.ts";
 
@@ -35,7 +36,7 @@ export class Spares {
       const ordinal = spareOrdinal(name);
       if (ordinal !== undefined) this.#nextOrdinal = Math.max(this.#nextOrdinal, ordinal + 1);
       if (ordinal !== undefined && bytes === this.#segmentBytes) this.#ready.push({ name, bytes });
-      else if (ordinal !== undefined || name.endsWith(".new")) await this.#disk.remove(name);
+      else if (ordinal !== undefined) await this.#disk.remove(name);
     }
   }
 
@@ -94,28 +95,21 @@ export class Spares {
   }
 
   async #makeFile(bytes: number): Promise<void> {
-    const name = this.#newName();
-    const unfinished = `${name}.new`;
     // Asked first, so that a full disk does not cost 64 MiB of writes at every attempt.
     if ((await this.#disk.freeBytes()) < bytes) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
-    const file = await this.#disk.create(unfinished);
+    const name = this.#newName();
+    const file = await this.#disk.create(name);
+    let isWhole = false;
     try {
       for (let at = 0; at < bytes && !this.#isStopped; at += ZEROS.length) {
         await writeDurably(file, ZEROS.subarray(0, bytes - at), at);
       }
-    } catch (error: unknown) {
+      isWhole = !this.#isStopped;
+    } finally {
       await file.close();
-      await this.#disk.remove(unfinished);
-      throw error;
+      if (!isWhole) await this.#disk.remove(name);
     }
-    await file.close();
-    if (this.#isStopped) {
-      await this.#disk.remove(unfinished);
-      return;
-    }
-    await this.#disk.rename(unfinished, name);
-    await this.#disk.syncFolder();
-    this.#ready.push({ name, bytes });
+    if (isWhole) this.#ready.push({ name, bytes });
   }
 
   #newName(): string {
