@@ -93,6 +93,13 @@ describe("imports", () => {
   ])("%s is fine", (_name, dependencies, path, text) => {
     expect(judge(dependencies, path, text)).toEqual([]);
   });
+  test("of test tools are fine where only tests lead", () => {
+    const suite = file("shared/a/suite.ts", 'import { test } from "vitest";');
+    const its = file("shared/a/a.test.ts", 'import { suite } from "./suite.ts";');
+    const user = file("shared/a/user.ts", 'import { suite } from "./suite.ts";');
+    expect(badImports([root, manifest("a", {}), suite, its])).toEqual([]);
+    expect(badImports([root, manifest("a", {}), suite, its, user])).toHaveLength(1);
+  });
   test("of the tree", () => {
     expect(badImports(judged)).toEqual([]);
   });

@@ -26,9 +26,8 @@ const SPECIFIERS: readonly RegExp[] = [
 /** Comments may show imports that are not the file's own. */
 const COMMENT = /^\s*(?:\/\/|\*|\/\*)/;
 
-/** Files that only tests run: they may use the root's development tools and the test harness undeclared. */
-const TEST_CODE =
-  /\.test\.ts$|\/conformance\b|\/arbitrary-[\w-]+\.ts$|\/testdata\/|\/e2e\/|^shared\/testing\/|^vitest\.config\.ts$/;
+/** Files of tests, which may use the root's development tools and the test harness undeclared. */
+const TEST_CODE = /\.test\.ts$|\/testdata\/|\/e2e\/|^shared\/testing\/|^vitest\.config\.ts$/;
 const TEST_HARNESS = "@millrace/testing";
 
 const EXACT_VERSION = /^\d+\.\d+\.\d+(?:-[\w.]+)?$/;
@@ -37,11 +36,13 @@ const EXACT_VERSION = /^\d+\.\d+\.\d+(?:-[\w.]+)?$/;
 export function badImports(files: readonly RepositoryFile[]): string[] {
   const manifests = files.filter(({ path }) => posix.basename(path) === "package.json").map(parseManifest);
   const root = manifests.find(({ folder }) => folder === "");
+  const all = files.flatMap(importsOf);
+  const testCode = testCodeOf(all);
   const complaints: string[] = [];
   for (const manifest of manifests) {
-    const imports = files.filter(({ path }) => roomOf(path, manifests) === manifest).flatMap(importsOf);
+    const imports = all.filter(({ path }) => roomOf(path, manifests) === manifest);
     complaints.push(...strays(imports, manifest, manifests));
-    complaints.push(...undeclared(imports, manifest, root));
+    complaints.push(...undeclared(imports, manifest, { root, testCode }));
     if (manifest !== root) complaints.push(...unused(imports, manifest));
     complaints.push(...loose(manifest));
   }
@@ -58,13 +59,17 @@ function strays(imports: readonly Import[], room: Manifest, manifests: readonly 
     .map(({ path, specifier }) => `${path}: imports ${specifier} across rooms: use the package's name, @millrace/….`);
 }
 
-function undeclared(imports: readonly Import[], room: Manifest, root: Manifest | undefined): string[] {
+function undeclared(
+  imports: readonly Import[],
+  room: Manifest,
+  { root, testCode }: { readonly root: Manifest | undefined; readonly testCode: ReadonlySet<string> },
+): string[] {
   const complaints = imports.flatMap(({ path, specifier }) => {
     const name = packageOf(specifier);
     if (name === undefined || name === room.name || room.dependencies.has(name)) return [];
     const forTests =
       room.devDependencies.has(name) || root?.devDependencies.has(name) === true || name === TEST_HARNESS;
-    if (forTests && (TEST_CODE.test(path) || room === root)) return [];
+    if (forTests && (testCode.has(path) || room === root)) return [];
     return [`${path}: imports ${name}: declare it in ${room.folder}/package.json.`];
   });
   return [...new Set(complaints)];
@@ -81,6 +86,23 @@ function loose(room: Manifest): string[] {
   return [...room.dependencies, ...room.devDependencies]
     .filter(([, version]) => !EXACT_VERSION.test(version))
     .map(([name, version]) => `${posix.join(room.folder, "package.json")}: ${name} ${version}: pin one exact version.`);
+}
+
+/** Test files and the files that only they import, such as a port's suite or a generator of samples. */
+function testCodeOf(imports: readonly Import[]): ReadonlySet<string> {
+  const importers = new Map<string, Set<string>>();
+  for (const { path, specifier } of imports) {
+    const target = specifier.startsWith("@millrace/")
+      ? specifier.replace("@millrace/", "shared/")
+      : posix.join(posix.dirname(path), specifier);
+    importers.set(target, (importers.get(target) ?? new Set()).add(path));
+  }
+  const testCode = new Set(imports.map(({ path }) => path).filter((path) => TEST_CODE.test(path)));
+  for (let found = -1; found !== testCode.size; ) {
+    found = testCode.size;
+    for (const [path, by] of importers) if ([...by].every((importer) => testCode.has(importer))) testCode.add(path);
+  }
+  return testCode;
 }
 
 /** The package a specifier names; undefined for files, Node's own modules and anything else. */

@@ -46,7 +46,7 @@ function list(tests: readonly NamedTest[]): string {
 /** Tests that name an invariant, by path. A port's suite counts where it is written, not where it is run. */
 function namedTests(files: readonly RepositoryFile[]): NamedTest[] {
   return files
-    .filter(({ path }) => path.endsWith(".test.ts") || /\/conformance\b/.test(path))
+    .filter(({ path }) => path.endsWith(".test.ts") || /conformance[\w-]*\.ts$/.test(path))
     .flatMap(({ path, text }) =>
       [...text.matchAll(TITLE)].map(({ groups }) => ({
         path,
