@@ -43,6 +43,10 @@ $(INSTALLED): $(MANIFESTS)
 	npm install --no-save --loglevel=error --no-progress
 	@touch $@
 
+.PHONY: run
+run: install ## Start Millrace on loopback with its data in ./data, and run the examples on it.
+	node services/cli/main.ts demo
+
 .PHONY: test
 test: lint proto-check test-unit test-conformance test-simulation test-e2e ## Everything that Node.js alone can check, in a few minutes.
 
@@ -55,6 +59,24 @@ test-simulation: install ## A short run of the simulation, and the mutants it mu
 	$(VITEST) --project simulation --outputFile.json=$(REPORTS)/simulation.json
 test-e2e: install ## Real processes over real sockets.
 	$(VITEST) --project e2e --outputFile.json=$(REPORTS)/e2e.json
+
+.PHONY: test-all
+test-all: simulate ## What takes longer or needs more than `test`; the two together are what CI runs.
+
+.PHONY: simulate
+simulate: install ## Run SEEDS (1000) seeds of the simulation, from FIRST (1).
+	node services/simulator/main.ts --seeds $(SEEDS) --first $(FIRST)
+
+.PHONY: verify
+verify: test test-all ## What CI runs, in the same order; it stops at the first failure.
+
+.PHONY: bench
+bench: install ## Measure speed and memory on this machine; prints JSON lines.
+	node loadtest/bench/main.ts
+
+.PHONY: bench-peers
+bench-peers: install ## Measure Millrace and other engines in turn, and print the ratios.
+	node loadtest/peers/main.ts
 
 .PHONY: lint
 lint: install ## Check laws, types, formatting, protos and dead code.
