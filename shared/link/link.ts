@@ -51,6 +51,7 @@ export interface Origin {
 
 /** A run's state as of a durable position, encoded by `@millrace/codec` (the gateway decodes what it needs). */
 export interface RunView {
+  readonly runId: RunId;
   readonly bytes: Uint8Array;
   readonly position: Position;
   /** The parsed definition the run is pinned to, as JSON text. */

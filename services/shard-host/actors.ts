@@ -1,0 +1,201 @@
+// The runs of a shard that are in memory: the live ones being worked on, and the overlay of those that ended since the
+// last checkpoint. Whoever asks for a run gets it from here, else from the store.
+//
+// 1. A run is in at most one of: live actors, overlay. Both go before what the store says of it.
+// 2. `position` is the last record that touched the run; what is written to the store carries it.
+// 3. An actor is dirty from its first event after a checkpoint wrote it until the next one does.
+import { decodeRunState, encodeRunState } from "@millrace/codec/run-state-v1.ts";
+import type { Plan } from "@millrace/core/plan/plan.ts";
+import { isSchedulable } from "@millrace/core/run/advance.ts";
+import { nextDueMs } from "@millrace/core/run/due.ts";
+import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
+import type { EndStatus, LiveStatus, RunState } from "@millrace/model/run-state.ts";
+import type { LiveIndex, ReopenedRow, Store } from "@millrace/store/store.ts";
+import type { Plans } from "./plans.ts";
+
+/** A live run in memory. */
+export interface Actor {
+  readonly runId: RunId;
+  readonly tenant: TenantId;
+  run: RunState;
+  readonly plan: Plan;
+  position: Position;
+  dirty: boolean;
+  /** What the store holds of it as live; null = nothing. */
+  stored: LiveIndex | null;
+  /** Its ended row in the store, to be removed when it is written as live again. */
+  reopened: ReopenedRow | null;
+  /** Attempts the dispatcher knows, by {@link taskKey}; null until there is one. */
+  tasks: Map<number, DispatchedTask> | null;
+  /** Whether any payload of it is a blob, so that texts may have to be loaded before deciding. */
+  hasBlobs: boolean;
+}
+
+/** An attempt that waits for or is with a worker. */
+export interface DispatchedTask {
+  readonly runId: RunId;
+  readonly tenant: TenantId;
+  readonly epoch: number;
+  readonly step: number;
+  readonly item: number;
+  readonly attempt: number;
+  state: "queued" | "held" | "gone";
+}
+
+/** A run that ended since the last checkpoint, encoded. */
+export interface EndedRun {
+  readonly runId: RunId;
+  readonly tenant: TenantId;
+  readonly workflow: WorkflowName;
+  readonly status: EndStatus;
+  readonly endedMs: number;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+  stored: LiveIndex | null;
+  reopened: ReopenedRow | null;
+}
+
+/** More items than any `forEach` has: makes (step, item) one number. */
+const ITEMS_STRIDE = 16_384;
+
+/** Key of a step's (`item` -1) or item's task within its run. */
+export function taskKey(step: number, item: number): number {
+  return step * ITEMS_STRIDE + item + 1;
+}
+
+export class Actors {
+  readonly live = new Map<RunId, Actor>();
+  readonly overlay = new Map<RunId, EndedRun>();
+  overlayBytes = 0;
+  readonly #store: Store;
+  readonly #plans: Plans;
+
+  constructor(store: Store, plans: Plans) {
+    this.#store = store;
+    this.#plans = plans;
+  }
+
+  /** A run that can be acted on: live, or ended and loaded for a look (then it is not kept). Undefined = unknown. */
+  load(runId: RunId): Actor | undefined {
+    const live = this.live.get(runId);
+    if (live !== undefined) return live;
+    const ended = this.overlay.get(runId);
+    if (ended !== undefined) return this.#reopen(ended);
+    const stored = this.#store.run(runId);
+    if (stored === undefined) return undefined;
+    const run = decodeRunState(stored.bytes);
+    const actor = this.#actor(run, stored.position);
+    if (stored.ended) {
+      actor.reopened = reopenedRow(run);
+      return actor;
+    }
+    actor.stored = { status: liveStatus(run), dueMs: storedDueMs(actor) };
+    this.live.set(runId, actor);
+    return actor;
+  }
+
+  /** The position the newest form of a run reflects; undefined = unknown. For replay. */
+  positionOf(runId: RunId): Position | undefined {
+    return this.live.get(runId)?.position ?? this.overlay.get(runId)?.position ?? this.#store.run(runId)?.position;
+  }
+
+  /** Takes in a run that was just started. */
+  add(run: RunState, plan: Plan, position: Position): Actor {
+    const actor = newActor(run, plan, position);
+    this.live.set(run.runId, actor);
+    return actor;
+  }
+
+  /** Moves a run that has just ended to the overlay. */
+  end(actor: Actor, status: EndStatus): void {
+    const { run } = actor;
+    const bytes = encodeRunState(run);
+    this.live.delete(actor.runId);
+    this.overlay.set(actor.runId, {
+      runId: actor.runId,
+      tenant: actor.tenant,
+      workflow: run.workflow,
+      status,
+      endedMs: run.endedMs,
+      position: actor.position,
+      bytes,
+      stored: actor.stored,
+      reopened: actor.reopened,
+    });
+    this.overlayBytes += bytes.length;
+  }
+
+  /** Makes a loaded ended run live again, once an event has reopened it. */
+  revive(actor: Actor): void {
+    const ended = this.overlay.get(actor.runId);
+    if (ended !== undefined) this.forget(ended);
+    this.live.set(actor.runId, actor);
+  }
+
+  /** Lets a run leave memory if the store holds it as it is and no worker is owed anything. */
+  rest(actor: Actor): void {
+    if (!actor.dirty && actor.run.openAttempts === 0 && this.live.get(actor.runId) === actor)
+      this.live.delete(actor.runId);
+  }
+
+  /** Drops an overlay entry: it is in the store, or live again. */
+  forget(ended: EndedRun): void {
+    if (this.overlay.get(ended.runId) !== ended) return;
+    this.overlay.delete(ended.runId);
+    this.overlayBytes -= ended.bytes.length;
+  }
+
+  #reopen(ended: EndedRun): Actor {
+    const actor = this.#actor(decodeRunState(ended.bytes), ended.position);
+    // The store does not hold it in this form.
+    actor.dirty = true;
+    actor.stored = ended.stored;
+    actor.reopened = ended.reopened;
+    return actor;
+  }
+
+  #actor(run: RunState, position: Position): Actor {
+    const pinned = this.#plans.get(run.tenant, run.workflow, run.version);
+    if (pinned === undefined)
+      throw new Error(`Run ${run.runId} uses ${run.workflow}@${run.version}, which is not pinned.`);
+    return newActor(run, pinned.plan, position);
+  }
+}
+
+/** Stands in the store's timer index for a run that owes tasks or scheduling: taking over, it is woken at once. */
+export const OWED_AT_ONCE_MS = 1;
+
+/** When a stored run must be loaded: at once after a take-over if it owes anything, else when it is due; 0 = never. */
+export function storedDueMs(actor: Actor): number {
+  const { run, plan } = actor;
+  return run.openAttempts > 0 || isSchedulable(run, plan) ? OWED_AT_ONCE_MS : nextDueMs(run, plan);
+}
+
+/** The status of a live run. Throws for an ended one: it has no place among live rows. */
+export function liveStatus(run: RunState): LiveStatus {
+  if (run.status === "running" || run.status === "paused" || run.status === "cancelling") return run.status;
+  throw new Error(`Run ${run.runId} is ${run.status}, not live.`);
+}
+
+/** How an ended run is filed in the store, so that it can be removed from there. */
+function reopenedRow(run: RunState): ReopenedRow {
+  const { runId, tenant, workflow, status, endedMs } = run;
+  if (status === "running" || status === "paused" || status === "cancelling")
+    throw new Error(`Run ${runId} is ${status} and stored as ended.`);
+  return { runId, tenant, workflow, status, endedMs };
+}
+
+function newActor(run: RunState, plan: Plan, position: Position): Actor {
+  return {
+    runId: run.runId,
+    tenant: run.tenant,
+    run,
+    plan,
+    position,
+    dirty: false,
+    stored: null,
+    reopened: null,
+    tasks: null,
+    hasBlobs: true,
+  };
+}

@@ -1,0 +1,209 @@
+// Writes what changed since the last checkpoint to the store, in slices between turns (DESIGN §5).
+//
+// 1. Only durable state is written: a run whose newest record is not acked yet waits for a later slice. The last few are
+//    written with the shard holding still for one record (`hold`), since some may never be at rest otherwise.
+// 2. Whatever changed up to `target` is written, in its newest durable form: a live run may have ended meanwhile.
+// 3. Every row carries its run's position; `meta` of the last slice says that everything up to `target` is in.
+// 4. The journal is truncated only after the store says that all slices are on disk.
+
+import type { Clock } from "@millrace/clock/clock.ts";
+import { encodeRunState } from "@millrace/codec/run-state-v1.ts";
+import type { Journal } from "@millrace/journal/journal.ts";
+import { type Position, position, type RunId } from "@millrace/model/ids.ts";
+import type {
+  CheckpointMeta,
+  EndedRow,
+  KeyRow,
+  LiveRow,
+  ReopenedRow,
+  Slice,
+  SliceOutcome,
+  Store,
+} from "@millrace/store/store.ts";
+import { type Actor, type EndedRun, liveStatus, OWED_AT_ONCE_MS, storedDueMs } from "./actors.ts";
+import type { Commit } from "./commit.ts";
+import { SLICE_BYTES_MAX, SLICE_ROWS_MAX } from "./limits.ts";
+import type { ShardMemory } from "./memory.ts";
+import { encodeMeta } from "./meta.ts";
+
+/** What a checkpoint works with. */
+export interface CheckpointScene {
+  readonly memory: ShardMemory;
+  readonly commit: Commit;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  /** Asks the shard to decide nothing new until every record is acked, then calls back; it goes on after the callback. */
+  readonly hold: (quiet: () => void) => void;
+}
+
+/** One checkpoint under way. `done` hears how it ended; after `written` the journal has been truncated as far as possible. */
+export class Checkpoint {
+  readonly #scene: CheckpointScene;
+  readonly #done: (outcome: SliceOutcome) => void;
+  readonly #target: Position;
+  readonly #chain: number;
+  readonly #timeMs: number;
+  /** Runs that changed up to the target and are not written yet, whatever has become of them since. */
+  #pending: RunId[];
+  readonly #keys: KeyRow[];
+  #stopped = false;
+
+  constructor(scene: CheckpointScene, done: (outcome: SliceOutcome) => void) {
+    const { memory, commit } = scene;
+    this.#scene = scene;
+    this.#done = done;
+    this.#target = commit.acked;
+    this.#chain = commit.chain;
+    this.#timeMs = commit.timeMs;
+    this.#pending = [...memory.actors.overlay.keys()];
+    for (const actor of memory.actors.live.values()) if (actor.dirty) this.#pending.push(actor.runId);
+    this.#keys = memory.keys.upTo(this.#target);
+  }
+
+  /** Writes the first slice; the others follow by themselves. */
+  start(): void {
+    if (this.#stopped) return;
+    if (this.#pending.length + this.#keys.length <= SLICE_ROWS_MAX)
+      this.#scene.hold(() => {
+        if (!this.#stopped) this.#last();
+      });
+    else this.#write(this.#gather().build(null), () => this.#scene.clock.soon(() => this.start()));
+  }
+
+  /** Gives up: the shard's memory is being dropped. `done` is not called. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Everything is at rest: the remaining rows go with the shard's own state, in one slice. */
+  #last(): void {
+    const slice = this.#gather();
+    if (this.#pending.length > 0) throw new Error("A run is ahead of the journal although everything is acked.");
+    const meta: CheckpointMeta = {
+      position: this.#target,
+      chain: this.#chain,
+      term: this.#scene.commit.term,
+      timeMs: this.#timeMs,
+      body: encodeMeta(this.#scene.memory.plans.events()),
+    };
+    this.#write(slice.build(meta), () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scene.store.flush((outcome) => {
+      if (this.#stopped) return;
+      if (outcome.type !== "written") return this.#done(outcome);
+      this.#scene.journal
+        .truncateBefore(position(this.#target + 1))
+        .then(() => this.#done(outcome))
+        .catch((error: unknown) => this.#done({ type: "failed", reason: String(error) }));
+    });
+  }
+
+  #write(slice: Slice, then: () => void): void {
+    this.#scene.store.write(slice, (outcome) => {
+      if (this.#stopped) return;
+      if (outcome.type !== "written") return this.#done(outcome);
+      for (const row of slice.ended) endedWritten(this.#scene.memory, row);
+      for (const row of slice.live) liveWritten(this.#scene.memory, row);
+      this.#scene.memory.keys.forget(slice.keys);
+      then();
+    });
+  }
+
+  /** The next rows that may be written now; runs that are not at rest stay pending. */
+  #gather(): SliceBuilder {
+    const { commit, memory } = this.#scene;
+    const slice = new SliceBuilder();
+    const restless: RunId[] = [];
+    while (slice.hasRoom && this.#pending.length > 0) {
+      const runId = this.#pending.pop();
+      if (runId === undefined) break;
+      const actor = memory.actors.live.get(runId);
+      const ended = memory.actors.overlay.get(runId);
+      if ((actor?.position ?? ended?.position ?? 0) > commit.acked) restless.push(runId);
+      else if (actor?.dirty === true) slice.addLive(actor);
+      else if (ended !== undefined) slice.addEnded(ended);
+    }
+    if (restless.length > 0) this.#pending = [...restless, ...this.#pending];
+    while (slice.hasRoom && this.#keys.length > 0) slice.addKey(this.#keys.pop());
+    return slice;
+  }
+}
+
+/** An ended row is in the store: its overlay entry has served, or whatever came of the run since knows what lies there. */
+function endedWritten({ actors }: ShardMemory, row: EndedRow): void {
+  const ended = actors.overlay.get(row.runId);
+  if (ended !== undefined && ended.position === row.position) return actors.forget(ended);
+  const successor = ended ?? actors.live.get(row.runId);
+  if (successor === undefined) return;
+  const { runId, tenant, workflow, status, endedMs } = row;
+  successor.stored = null;
+  successor.reopened = { runId, tenant, workflow, status, endedMs };
+}
+
+function liveWritten(memory: ShardMemory, row: LiveRow): void {
+  const { actors, timers } = memory;
+  const actor = actors.live.get(row.runId);
+  const holder = actor ?? actors.overlay.get(row.runId);
+  if (holder === undefined) return;
+  holder.stored = row.index;
+  holder.reopened = null;
+  if (actor === undefined || actor.position !== row.position) return;
+  actor.dirty = false;
+  const { dueMs } = row.index;
+  if (dueMs > OWED_AT_ONCE_MS && dueMs <= memory.windowMs)
+    timers.push({ dueMs, runId: actor.runId, tenant: actor.tenant });
+  // A run that waits for time or people leaves memory; it comes back when something names it.
+  if (dueMs !== OWED_AT_ONCE_MS) actors.rest(actor);
+}
+
+/** Collects rows up to a slice's bounds. */
+class SliceBuilder {
+  readonly #live: LiveRow[] = [];
+  readonly #reopened: ReopenedRow[] = [];
+  readonly #ended: EndedRow[] = [];
+  readonly #keys: KeyRow[] = [];
+  #bytes = 0;
+  #rows = 0;
+
+  get hasRoom(): boolean {
+    return this.#bytes < SLICE_BYTES_MAX && this.#rows < SLICE_ROWS_MAX;
+  }
+
+  addEnded(ended: EndedRun): void {
+    const { runId, tenant, workflow, status, endedMs, position: at, bytes, stored } = ended;
+    this.#reopen(ended.reopened);
+    this.#ended.push({ runId, tenant, workflow, status, endedMs, previous: stored, position: at, bytes });
+    this.#count(bytes.length);
+  }
+
+  addLive(actor: Actor): void {
+    const { run, runId, tenant, stored, position: at } = actor;
+    const bytes = encodeRunState(run);
+    this.#reopen(actor.reopened);
+    const index = { status: liveStatus(run), dueMs: storedDueMs(actor) };
+    this.#live.push({ runId, tenant, workflow: run.workflow, index, previous: stored, position: at, bytes });
+    this.#count(bytes.length);
+  }
+
+  addKey(key: KeyRow | undefined): void {
+    if (key === undefined) return;
+    this.#keys.push(key);
+    this.#count(key.key.length);
+  }
+
+  build(meta: CheckpointMeta | null): Slice {
+    return { live: this.#live, reopened: this.#reopened, ended: this.#ended, keys: this.#keys, meta };
+  }
+
+  #reopen(row: ReopenedRow | null): void {
+    if (row !== null) this.#reopened.push(row);
+  }
+
+  #count(bytes: number): void {
+    this.#rows++;
+    this.#bytes += bytes;
+  }
+}

@@ -1,0 +1,264 @@
+// Decides letters: finds what a command needs in memory, asks the core, and puts what came of it into the turn.
+
+import type { Plan } from "@millrace/core/plan/plan.ts";
+import { decide } from "@millrace/core/run/decide.ts";
+import { COMMAND_BYTES_MAX, COMMAND_EVENTS_MAX, type Decided, type Decision } from "@millrace/core/run/decision.ts";
+import type { Origin } from "@millrace/link/link.ts";
+import type { RegisteredDefinition } from "@millrace/link/registry.ts";
+import { type RunId, type TenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
+import type { BlobRef } from "@millrace/model/payload.ts";
+import type { Refusal } from "@millrace/model/refusal.ts";
+import type { StartRun } from "@millrace/model/run-commands.ts";
+import type { RunEvent } from "@millrace/model/run-events.ts";
+import type { EndStatus, RunState } from "@millrace/model/run-state.ts";
+import { type Actor, taskKey } from "./actors.ts";
+import type { EndWatch } from "./end-watch.ts";
+import { TURN_BYTES_MAX } from "./limits.ts";
+import type { Letter } from "./mailbox.ts";
+import type { ShardMemory } from "./memory.ts";
+import type { PinnedPlan } from "./plans.ts";
+import { runEnd } from "./run-end.ts";
+import type { Turn } from "./turn.ts";
+
+/** Finds a registered definition. */
+export type FindDefinition = (
+  tenant: TenantId,
+  name: WorkflowName,
+  version: number,
+) => RegisteredDefinition | undefined;
+
+/** Blobs that must be loaded before a letter can be decided. */
+export interface Missing {
+  readonly runId: RunId;
+  readonly refs: readonly BlobRef[];
+}
+
+/** The plan of a run nobody knows: deciding about it looks at no step. */
+const NO_PLAN: Plan = {
+  definition: { name: workflowName(""), triggers: [], steps: [], output: null, hasOutput: false, timeoutMs: 0 },
+  steps: [],
+  roots: [],
+  output: { type: "passed", from: -1 },
+  timeoutMs: 0,
+  parsed: new Set(),
+};
+
+/** Spreads the turn's seed over its commands (the golden ratio in 32 bits). */
+const SEED_STEP = 0x9e3779b9;
+
+export class Decider {
+  readonly #memory: ShardMemory;
+  readonly #find: FindDefinition;
+  readonly #ends: EndWatch;
+  readonly #watched: (runId: RunId) => boolean;
+
+  constructor(memory: ShardMemory, find: FindDefinition, ends: EndWatch, watched: (runId: RunId) => boolean) {
+    this.#memory = memory;
+    this.#find = find;
+    this.#ends = ends;
+    this.#watched = watched;
+  }
+
+  /**
+   * Decides a letter into the turn. Or says which blobs must be loaded first; or `next-turn` when the record has no room
+   * left beside the definition it had to pin. Then the letter is to be decided again.
+   */
+  decide(letter: Letter, turn: Turn, seed: number): Missing | "next-turn" | undefined {
+    const { command } = letter;
+    if (command.type === "start") return this.#start(letter, command, turn, seed);
+    const actor = this.#memory.actors.load(command.runId);
+    if (actor !== undefined) {
+      const refs = this.#memory.texts.missing(actor, command);
+      if (refs.length > 0) return { runId: command.runId, refs };
+    }
+    turn.letters.push(letter);
+    const decision = this.#decision(actor?.run, actor?.plan ?? NO_PLAN, turn, seed);
+    const from = mark(turn);
+    const decided = decide(decision, command);
+    if (actor !== undefined) this.#settle(actor, turn, from);
+    this.#answer(letter, decided, turn, actor?.run);
+    return undefined;
+  }
+
+  #start(letter: Letter, command: StartRun, turn: Turn, seed: number): Missing | "next-turn" | undefined {
+    const { actors, keys, texts } = this.#memory;
+    const known = command.idempotencyKey === "" ? undefined : keys.get(command.tenant, command.idempotencyKey);
+    if (known !== undefined) {
+      turn.letters.push(letter);
+      this.#repeat(letter, command, known, turn);
+      return undefined;
+    }
+    const existing = actors.load(command.runId);
+    if (existing !== undefined) {
+      turn.letters.push(letter);
+      this.#answerStart(letter, existing.run, true, turn);
+      return undefined;
+    }
+    const pinned = this.#plan(command, turn);
+    if (pinned === undefined) {
+      turn.letters.push(letter);
+      refuse(letter, workflowNotFound(command), turn);
+      return undefined;
+    }
+    if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
+    const refs = texts.missingInput(command.input, pinned.plan.parsed);
+    if (refs.length > 0) return { runId: command.runId, refs };
+    turn.letters.push(letter);
+    const decision = this.#decision(undefined, pinned.plan, turn, seed);
+    const from = mark(turn);
+    decide(decision, command);
+    if (decision.run === undefined) throw new Error(`Starting ${command.runId} made no run.`);
+    const actor = actors.add(decision.run, pinned.plan, turn.position);
+    actor.hasBlobs = typeof command.input !== "string";
+    if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
+    if (letter.notifyEnd && letter.origin !== null) this.#ends.add(command.runId, letter.origin, letter.ref);
+    this.#settle(actor, turn, from);
+    if (letter.origin !== null) turn.reply(letter.origin, done(letter.ref, command.runId, false, 1));
+    return undefined;
+  }
+
+  /** The pinned plan of a start's workflow; pins it in this very turn the first time (DESIGN §6a). */
+  #plan(command: StartRun, turn: Turn): PinnedPlan | undefined {
+    const { tenant, workflow, version } = command;
+    const pinned = this.#memory.plans.get(tenant, workflow, version);
+    if (pinned !== undefined) return pinned;
+    const found = this.#find(tenant, workflow, version);
+    if (found === undefined) return undefined;
+    const event = {
+      type: "definition-pinned",
+      tenant,
+      workflow,
+      version,
+      body: JSON.stringify(found.definition),
+    } as const;
+    turn.pin(event);
+    return this.#memory.plans.pin(event);
+  }
+
+  #decision(run: RunState | undefined, plan: Plan, turn: Turn, seed: number): Decision {
+    return {
+      run,
+      plan,
+      at: { nowMs: turn.timeMs, seed: (seed + Math.imul(turn.letters.length, SEED_STEP)) >>> 0 },
+      events: turn.events,
+      reactions: turn.reactions,
+      blobText: this.#memory.texts.text,
+      eventsLeft: COMMAND_EVENTS_MAX,
+      bytesLeft: COMMAND_BYTES_MAX,
+    };
+  }
+
+  /** Files what a command did to a run. */
+  #settle(actor: Actor, turn: Turn, from: Mark): void {
+    const { actors } = this.#memory;
+    if (turn.events.length === from.events) return actors.rest(actor);
+    const wasEnded = !actors.live.has(actor.runId);
+    turn.seal();
+    actor.position = turn.position;
+    actor.dirty = true;
+    for (let index = from.events; index < turn.events.length; index++) this.#fileEvent(actor, turn.events[index]);
+    if (this.#watched(actor.runId)) turn.watched.add(actor.runId);
+    if (wasEnded && actor.run.endedMs === 0) actors.revive(actor);
+    for (let index = from.reactions; index < turn.reactions.length; index++) {
+      const reaction = turn.reactions[index];
+      if (reaction?.type === "withdraw" && actor.tasks !== null)
+        turn.withdrawals.push({ tasks: [...actor.tasks.values()], cancel: reaction.cancel });
+      else if (reaction?.type === "ended") this.#end(actor, reaction.status, turn);
+    }
+  }
+
+  #fileEvent(actor: Actor, event: RunEvent | undefined): void {
+    switch (event?.type) {
+      case "step-completed":
+        if (typeof event.output !== "string") actor.hasBlobs = true;
+        actor.tasks?.delete(taskKey(event.step, event.item));
+        return;
+      case "attempt-failed":
+      case "attempt-cancelled":
+        actor.tasks?.delete(taskKey(event.step, event.item));
+        return;
+      default:
+        return;
+    }
+  }
+
+  #end(actor: Actor, status: EndStatus, turn: Turn): void {
+    const watchers = this.#ends.take(actor.runId);
+    if (watchers !== undefined) for (const { origin, ref } of watchers) this.#tellEnd(actor, origin, ref, turn);
+    this.#memory.actors.end(actor, status);
+  }
+
+  #repeat(letter: Letter, command: StartRun, known: { runId: RunId; inputHash: string }, turn: Turn): void {
+    if (known.inputHash !== command.inputHash) return refuse(letter, keyReused(command), turn);
+    const run = this.#memory.actors.load(known.runId)?.run;
+    // The run may be past retention while its key is still kept: the first answer stands (I3).
+    if (run === undefined) {
+      if (letter.origin !== null) turn.reply(letter.origin, done(letter.ref, known.runId, true, 1));
+      return;
+    }
+    this.#answerStart(letter, run, true, turn);
+  }
+
+  #answerStart(letter: Letter, run: RunState, repeated: boolean, turn: Turn): void {
+    const { origin, ref } = letter;
+    if (origin === null) return;
+    turn.reply(origin, done(ref, run.runId, repeated, run.epoch));
+    if (!letter.notifyEnd) return;
+    const actor = this.#memory.actors.load(run.runId);
+    if (run.endedMs === 0) this.#ends.add(run.runId, origin, ref);
+    else if (actor !== undefined) this.#tellEnd(actor, origin, ref, turn);
+  }
+
+  #tellEnd(actor: Actor, origin: Origin, ref: number, turn: Turn): void {
+    const end = runEnd(actor, this.#memory.texts.text, ref);
+    if (end !== undefined) turn.end(origin, end);
+  }
+
+  #answer(letter: Letter, decided: Decided, turn: Turn, run: RunState | undefined): void {
+    if (letter.origin === null) return;
+    if ("code" in decided) return refuse(letter, decided, turn);
+    turn.reply(letter.origin, done(letter.ref, letter.command.runId, decided.repeated, run?.epoch ?? 0));
+  }
+}
+
+interface Mark {
+  readonly events: number;
+  readonly reactions: number;
+}
+
+function mark(turn: Turn): Mark {
+  return { events: turn.events.length, reactions: turn.reactions.length };
+}
+
+function done(ref: number, runId: RunId, repeated: boolean, epoch: number) {
+  return { type: "done", ref, runId, repeated, epoch } as const;
+}
+
+function refuse(letter: Letter, refusal: Refusal, turn: Turn): void {
+  if (letter.origin !== null) turn.reply(letter.origin, { type: "refused", ref: letter.ref, refusal });
+}
+
+function keyRow(command: StartRun, startedMs: number) {
+  const { tenant, idempotencyKey, runId, inputHash } = command;
+  return { tenant, key: idempotencyKey, runId, inputHash, startedMs };
+}
+
+function workflowNotFound(command: StartRun): Refusal {
+  return {
+    code: "WORKFLOW_NOT_FOUND",
+    field: "workflow",
+    message: `There is no workflow ${command.workflow} of version ${command.version}.`,
+    fix: "Register it, or list the workflows there are.",
+    retryDelayMs: 0,
+  };
+}
+
+function keyReused(command: StartRun): Refusal {
+  return {
+    code: "IDEMPOTENCY_KEY_REUSED",
+    field: "idempotency_key",
+    message: `The key ${command.idempotencyKey} started a run with another workflow or input.`,
+    fix: "Use a new key for new work, and the same workflow and input to repeat a call.",
+    retryDelayMs: 0,
+  };
+}

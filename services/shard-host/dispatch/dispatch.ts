@@ -1,0 +1,162 @@
+// Tasks waiting for workers: a queue a task type, in which tenants take turns (I7).
+// It owns which attempts wait or are held by a worker, and nothing durable: after a crash `resume` fills it again.
+
+import { FairQueue } from "@millrace/core/fairness/fair-queue.ts";
+import { inputPayload } from "@millrace/core/run/input.ts";
+import { taskOf } from "@millrace/core/run/task-state.ts";
+import type { TaskSink } from "@millrace/link/link.ts";
+import type { BlobRef } from "@millrace/model/payload.ts";
+import type { Task } from "@millrace/model/task.ts";
+import { type Actor, type Actors, type DispatchedTask, taskKey } from "../actors.ts";
+import type { BlobTexts } from "../blob-texts.ts";
+import type { Withdrawal } from "../turn.ts";
+
+/** Tenants take turns task by task. */
+const QUANTUM = 1;
+
+export class Dispatch {
+  readonly #queues = new Map<string, FairQueue<DispatchedTask>>();
+  /** Task types with something new since the last announcement. */
+  readonly #news = new Set<string>();
+  readonly #texts: BlobTexts;
+  readonly #sinks: readonly TaskSink[];
+  #actors: Actors;
+
+  constructor(actors: Actors, texts: BlobTexts, sinks: readonly TaskSink[]) {
+    this.#actors = actors;
+    this.#texts = texts;
+    this.#sinks = sinks;
+  }
+
+  /** Lets an attempt wait for a worker. One it knows already is left as it is. */
+  add(actor: Actor, attempt: { readonly step: number; readonly item: number; readonly attempt: number }): void {
+    const { step, item } = attempt;
+    const key = taskKey(step, item);
+    actor.tasks ??= new Map();
+    const known = actor.tasks.get(key);
+    if (known?.attempt === attempt.attempt && known.epoch === actor.run.epoch && known.state !== "gone") return;
+    const task: DispatchedTask = {
+      runId: actor.runId,
+      tenant: actor.tenant,
+      epoch: actor.run.epoch,
+      step,
+      item,
+      attempt: attempt.attempt,
+      state: "queued",
+    };
+    actor.tasks.set(key, task);
+    this.#queue(taskType(actor, step)).push(actor.tenant, task);
+    this.#news.add(taskType(actor, step));
+  }
+
+  /** Takes back tasks: those that wait are dropped, those a worker holds are stopped if asked. Returns the dropped ones. */
+  withdraw({ tasks, cancel }: Withdrawal): DispatchedTask[] {
+    const held = tasks.filter((task) => task.state === "held");
+    const dropped = tasks.filter((task) => task.state === "queued");
+    for (const task of dropped) task.state = "gone";
+    if (cancel && held.length > 0) for (const sink of this.#sinks) sink.withdraw(held);
+    return dropped;
+  }
+
+  /** Tells the gateways of the task types that have something new. */
+  announce(): void {
+    if (this.#news.size === 0) return;
+    const types = [...this.#news];
+    this.#news.clear();
+    for (const type of types) for (const sink of this.#sinks) sink.demand(type);
+  }
+
+  /** Takes up to `credits` waiting tasks of these types, tenants in turn. */
+  pull(taskTypes: readonly string[], credits: number): Task[] {
+    const tasks: Task[] = [];
+    for (const type of taskTypes) {
+      const queue = this.#queues.get(type);
+      while (queue !== undefined && tasks.length < credits) {
+        const next = queue.take();
+        if (next === undefined) break;
+        const task = this.#take(next, type);
+        if (task !== undefined) tasks.push(task);
+      }
+    }
+    return tasks;
+  }
+
+  /** How many tasks wait, by type. */
+  waiting(): Map<string, number> {
+    return new Map([...this.#queues].map(([type, queue]) => [type, queue.size]));
+  }
+
+  #take(entry: DispatchedTask, type: string): Task | undefined {
+    if (entry.state !== "queued") return undefined;
+    const actor = this.#actors.live.get(entry.runId);
+    if (actor === undefined || actor.run.epoch !== entry.epoch) return undefined;
+    const state = taskOf(actor.run, entry.step, entry.item);
+    if (state?.status !== "scheduled" || state.attempt !== entry.attempt) return undefined;
+    const absent = this.#absentBlobs(actor, state.input);
+    if (absent.length > 0) {
+      this.#later(entry, type, absent);
+      return undefined;
+    }
+    entry.state = "held";
+    return this.#task(actor, entry, state);
+  }
+
+  #task(
+    actor: Actor,
+    entry: DispatchedTask,
+    state: { readonly input: Task["input"] | number; readonly keyEpoch: number },
+  ): Task {
+    const { run, plan } = actor;
+    const step = plan.steps[entry.step];
+    if (step === undefined) throw new Error(`Run ${entry.runId} has no step ${entry.step}.`);
+    const source = { run, plan, blobText: this.#texts.text };
+    return {
+      runId: entry.runId,
+      epoch: entry.epoch,
+      step: entry.step,
+      item: entry.item,
+      attempt: entry.attempt,
+      tenant: entry.tenant,
+      workflow: run.workflow,
+      stepName: step.name,
+      taskType: step.uses,
+      input: inputPayload(source, entry, state.input),
+      idempotencyKey: `${entry.runId}-${state.keyEpoch}-${entry.step}-${entry.item + 1}`,
+      timeoutMs: step.attemptTimeoutMs,
+    };
+  }
+
+  /** A list joined from items' outputs is made of texts: blobs among them must be loaded first. */
+  #absentBlobs(actor: Actor, input: Task["input"] | number): BlobRef[] {
+    if (typeof input !== "number" || input < 0) return [];
+    const state = actor.run.steps[input];
+    if (state?.status !== "joined" || !actor.hasBlobs) return [];
+    return this.#texts.absent(
+      state.tasks.flatMap((task) =>
+        task?.status === "completed" && typeof task.output !== "string" ? [task.output] : [],
+      ),
+    );
+  }
+
+  #later(entry: DispatchedTask, type: string, absent: readonly BlobRef[]): void {
+    const again = (): void => {
+      if (entry.state !== "queued") return;
+      this.#queue(type).push(entry.tenant, entry);
+      for (const sink of this.#sinks) sink.demand(type);
+    };
+    this.#texts.load(entry.runId, absent, again);
+  }
+
+  #queue(type: string): FairQueue<DispatchedTask> {
+    let queue = this.#queues.get(type);
+    if (queue === undefined) {
+      queue = new FairQueue(QUANTUM);
+      this.#queues.set(type, queue);
+    }
+    return queue;
+  }
+}
+
+function taskType(actor: Actor, step: number): string {
+  return actor.plan.steps[step]?.uses ?? "";
+}

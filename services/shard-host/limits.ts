@@ -1,0 +1,51 @@
+// The bounds of one shard, each with its reason (I9).
+import { COMMAND_RECORD_BYTES_MAX } from "@millrace/core/run/decision.ts";
+import { RECORD_BYTES_MAX } from "@millrace/journal/journal.ts";
+
+/** A record's header and the slack a checksum or a claim may want. */
+const RECORD_ENVELOPE_BYTES = 1024;
+
+/**
+ * A turn takes no further command once its record holds this much: whatever the next one makes still fits. About 600
+ * commands of a standard run, and some 10 ms of work.
+ */
+export const TURN_BYTES_MAX = RECORD_BYTES_MAX - RECORD_ENVELOPE_BYTES - COMMAND_RECORD_BYTES_MAX;
+/** A turn gives the event loop back after this long, whatever is left: streams and timers want their share. */
+export const TURN_MS_MAX = 8;
+/** Between looks at the monotonic clock: reading it costs about as much as a tenth of a command. */
+export const TURN_CLOCK_CHECK = 16;
+
+/** Starts waiting in the mailbox; beyond, callers are asked to come back. Two seconds of work at full speed. */
+export const MAILBOX_STARTS_MAX = 20_000;
+/** Other calls waiting (signals, cancels, …; results are bounded by the credits given out). */
+export const MAILBOX_CALLS_MAX = 20_000;
+/** When a refused caller should come back. */
+export const OVERLOAD_RETRY_MS = 250;
+
+/** Runs in memory. A standard run takes some 3 kB, so this is below 1 GiB a process. */
+export const ACTORS_MAX = 250_000;
+
+/** Ended runs waiting for their checkpoint: a checkpoint starts at the first, intake pauses at the second. */
+export const OVERLAY_CHECKPOINT_BYTES = 24 * 1024 * 1024;
+export const OVERLAY_BYTES_MAX = 160 * 1024 * 1024;
+/** Journal written since the last checkpoint, which bounds the replay after a crash to well below a second. */
+export const CHECKPOINT_JOURNAL_BYTES = 48 * 1024 * 1024;
+/** A checkpoint starts at the latest this long after the first change since the last one. */
+export const CHECKPOINT_AFTER_MS = 10_000;
+/** After one that failed for want of room. */
+export const CHECKPOINT_RETRY_MS = 5_000;
+/** A slice of a checkpoint (DESIGN §5: at most 4 MiB and 5 ms of the loop). */
+export const SLICE_BYTES_MAX = 1024 * 1024;
+export const SLICE_ROWS_MAX = 256;
+
+/** Timers due within this window are in memory; the rest wait in the store. */
+export const TIMER_WINDOW_MS = 60_000;
+/** How many timers or runs are read from the store at a time. */
+export const STORE_PAGE = 1_000;
+
+/** Text of blobs that expressions or joined lists need, kept for the next look. */
+export const BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;
+/** How often a full disk is tried again. */
+export const FULL_RETRY_MS = 500;
+/** How often a journal whose last append is unknown is opened again, until it opens. */
+export const REOPEN_RETRY_MS = 200;

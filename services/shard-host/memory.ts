@@ -1,0 +1,38 @@
+// Everything a shard holds in memory about its runs. Dropped as a whole when an append did not end `appended`: state is
+// never undone in place, it is loaded again (DESIGN §2).
+import type { Blobs } from "@millrace/blobs/blobs.ts";
+import type { Clock } from "@millrace/clock/clock.ts";
+import type { TaskSink } from "@millrace/link/link.ts";
+import type { Store } from "@millrace/store/store.ts";
+import { Actors } from "./actors.ts";
+import { BlobTexts } from "./blob-texts.ts";
+import { Dispatch } from "./dispatch/dispatch.ts";
+import { Keys } from "./keys.ts";
+import { Plans } from "./plans.ts";
+import { Timers } from "./timers.ts";
+
+export interface ShardMemory {
+  readonly plans: Plans;
+  readonly actors: Actors;
+  readonly keys: Keys;
+  readonly texts: BlobTexts;
+  readonly dispatch: Dispatch;
+  readonly timers: Timers;
+  /** Timers due up to here are in {@link timers}; later ones may be only in the store. */
+  windowMs: number;
+}
+
+/** What memory reads from. */
+export interface MemoryParts {
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+}
+
+export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonly TaskSink[]): ShardMemory {
+  const plans = new Plans();
+  const actors = new Actors(store, plans);
+  const texts = new BlobTexts(blobs, clock);
+  const dispatch = new Dispatch(actors, texts, sinks);
+  return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers(), windowMs: 0 };
+}

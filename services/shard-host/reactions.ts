@@ -1,0 +1,74 @@
+// Does what a durable turn asks of the world (I1): the only place from which anything leaves a shard because of an event.
+import type { Origin, Reply, RunEnd } from "@millrace/link/link.ts";
+import { workerName } from "@millrace/model/ids.ts";
+import type { Reaction } from "@millrace/model/reaction.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { DispatchedTask } from "./actors.ts";
+import type { Letter } from "./mailbox.ts";
+import type { ShardMemory } from "./memory.ts";
+import type { Turn } from "./turn.ts";
+
+/** Performs a turn's reactions; `post` puts housekeeping into the shard's own mailbox. */
+export function performTurn(turn: Turn, memory: ShardMemory, post: (letter: Letter) => void): void {
+  for (const reaction of turn.reactions) perform(reaction, memory, post);
+  for (const withdrawal of turn.withdrawals)
+    for (const task of memory.dispatch.withdraw(withdrawal)) if (withdrawal.cancel) post(cancelledUnstarted(task));
+  for (const [origin, { replies, ends }] of turn.outgoing) send(origin, replies, ends);
+  memory.dispatch.announce();
+}
+
+/** Performs one reaction: of a durable turn, or owed after a take-over. */
+export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: Letter) => void): void {
+  const { actors, dispatch, timers } = memory;
+  switch (reaction.type) {
+    case "dispatch": {
+      const actor = actors.live.get(reaction.runId);
+      // It may have ended since, or moved on; then nobody is owed this attempt.
+      if (actor !== undefined && actor.run.epoch === reaction.epoch) dispatch.add(actor, reaction);
+      return;
+    }
+    case "timer": {
+      if (reaction.atMs > memory.windowMs) return;
+      const actor = actors.live.get(reaction.runId);
+      if (actor !== undefined) timers.push({ dueMs: reaction.atMs, runId: reaction.runId, tenant: actor.tenant });
+      return;
+    }
+    case "advance": {
+      const actor = actors.live.get(reaction.runId);
+      if (actor !== undefined) post(internal({ type: "advance", tenant: actor.tenant, runId: reaction.runId }));
+      return;
+    }
+    case "withdraw":
+    case "ended":
+      // Both were turned into withdrawals and ends when they were decided, while the run was at hand.
+      return;
+  }
+}
+
+/** A letter from the shard to itself. */
+export function internal(command: RunCommand): Letter {
+  return { command, origin: null, ref: 0, notifyEnd: false };
+}
+
+/** No worker ever had it, so its cancellation is answered for it. Changes nothing if the run has ended. */
+function cancelledUnstarted(task: DispatchedTask): Letter {
+  const { runId, tenant, epoch, step, item, attempt } = task;
+  const worker = workerName("");
+  const result = {
+    runId,
+    epoch,
+    step,
+    item,
+    attempt,
+    outcome: { type: "cancelled" },
+    worker,
+    startedMs: 0,
+    logs: null,
+  } as const;
+  return internal({ type: "result", tenant, runId, result });
+}
+
+function send(origin: Origin, replies: readonly Reply[], ends: readonly RunEnd[]): void {
+  if (replies.length > 0) origin.replied(replies);
+  if (ends.length > 0) origin.ended(ends);
+}

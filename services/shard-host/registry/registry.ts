@@ -1,0 +1,146 @@
+// The registry of one process: definitions in a journal of their own, folded in memory (DESIGN §6a).
+import type { Clock } from "@millrace/clock/clock.ts";
+import type { AppendOutcome, Journal, OpenJournal } from "@millrace/journal/journal.ts";
+import { encodeRecord } from "@millrace/journal/record.ts";
+import type { RegisteredDefinition, Registry } from "@millrace/link/registry.ts";
+import type { Definition } from "@millrace/model/definition.ts";
+import { position, type TenantId, tenantId, term, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
+
+/** The registry could not write: the definition is not registered. */
+export class RegistryWriteFailed extends Error {
+  override readonly name = "RegistryWriteFailed";
+  readonly full: boolean;
+
+  constructor(outcome: Exclude<AppendOutcome, { readonly type: "appended" }>) {
+    super(
+      outcome.type === "unknown" ? `The write ended unknown: ${outcome.reason}` : `The write ended ${outcome.type}.`,
+    );
+    this.full = outcome.type === "full";
+  }
+}
+
+/** What a record of the registry holds, as JSON: there are few, and people may want to read them. */
+interface Entry {
+  readonly tenant: string;
+  readonly name: string;
+  readonly version: number;
+  readonly definition: Definition;
+  readonly source: string;
+  readonly registeredMs: number;
+}
+
+export class JournaledRegistry implements Registry {
+  readonly #clock: Clock;
+  readonly #openJournal: OpenJournal;
+  /** Versions of each workflow, oldest first, by tenant and name. */
+  readonly #workflows = new Map<string, RegisteredDefinition[]>();
+  readonly #followers: ((registered: RegisteredDefinition) => void)[] = [];
+  #journal: Journal;
+  /** Registrations one after the other: each appends behind the one before. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(clock: Clock, openJournal: OpenJournal, journal: Journal) {
+    this.#clock = clock;
+    this.#openJournal = openJournal;
+    this.#journal = journal;
+  }
+
+  static async open(openJournal: OpenJournal, clock: Clock): Promise<JournaledRegistry> {
+    const registry = new JournaledRegistry(clock, openJournal, await openJournal());
+    await registry.#read();
+    return registry;
+  }
+
+  register(
+    tenant: TenantId,
+    definition: Definition,
+    source: string,
+  ): Promise<{ readonly registered: RegisteredDefinition; readonly created: boolean }> {
+    const turn = this.#last.then(() => this.#register(tenant, definition, source));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  get(tenant: TenantId, name: WorkflowName, version: number): RegisteredDefinition | undefined {
+    const versions = this.#workflows.get(keyOf(tenant, name));
+    return version === 0 ? versions?.at(-1) : versions?.[version - 1];
+  }
+
+  list(tenant: TenantId): readonly RegisteredDefinition[] {
+    return [...this.#workflows.values()]
+      .flatMap((versions) => versions.at(-1) ?? [])
+      .filter((registered) => registered.tenant === tenant)
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  versions(tenant: TenantId, name: WorkflowName): number {
+    return this.#workflows.get(keyOf(tenant, name))?.length ?? 0;
+  }
+
+  follow(visit: (registered: RegisteredDefinition) => void): void {
+    this.#followers.push(visit);
+    for (const versions of this.#workflows.values()) {
+      const newest = versions.at(-1);
+      if (newest !== undefined) visit(newest);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#last.then(() => this.#journal.close());
+  }
+
+  async #register(tenant: TenantId, definition: Definition, source: string) {
+    const { name } = definition;
+    const newest = this.get(tenant, name, 0);
+    if (newest !== undefined && JSON.stringify(newest.definition) === JSON.stringify(definition))
+      return { registered: newest, created: false };
+    const version = this.versions(tenant, name) + 1;
+    const registered = { tenant, name, version, definition, source, registeredMs: this.#clock.nowMs() };
+    await this.#append(registered);
+    this.#fold(registered);
+    for (const visit of this.#followers) visit(registered);
+    return { registered, created: true };
+  }
+
+  async #append(entry: Entry): Promise<void> {
+    const tail = this.#journal.tail();
+    const head = {
+      position: position(tail.position + 1),
+      term: term(Math.max(1, tail.term)),
+      timeMs: Math.max(entry.registeredMs, tail.timeMs),
+      previousChain: tail.chain,
+    };
+    const { frame } = encodeRecord(head, Buffer.from(JSON.stringify(entry)));
+    const outcome = await new Promise<AppendOutcome>((resolve) => this.#journal.append(tail.position, frame, resolve));
+    if (outcome.type === "appended") return;
+    if (outcome.type !== "full") await this.#reopen();
+    throw new RegistryWriteFailed(outcome);
+  }
+
+  /** After an append nobody knows the end of: what is durable counts. */
+  async #reopen(): Promise<void> {
+    await this.#journal.close();
+    this.#journal = await this.#openJournal();
+    this.#workflows.clear();
+    await this.#read();
+  }
+
+  async #read(): Promise<void> {
+    await this.#journal.read(position(1), (record) => {
+      // Our own words, read back unchanged: the journal has checked them against their checksum.
+      const entry: Entry = JSON.parse(Buffer.from(record.body).toString("utf8"));
+      this.#fold({ ...entry, tenant: tenantId(entry.tenant), name: workflowName(entry.name) });
+    });
+  }
+
+  #fold(registered: RegisteredDefinition): void {
+    const key = keyOf(registered.tenant, registered.name);
+    const versions = this.#workflows.get(key);
+    if (versions === undefined) this.#workflows.set(key, [registered]);
+    else versions.push(registered);
+  }
+}
+
+function keyOf(tenant: TenantId, name: WorkflowName): string {
+  return `${tenant}/${name}`;
+}

@@ -1,0 +1,97 @@
+// One time of service of a shard: from a take-over to the append that fails, or the stop. Everything in it is dropped
+// together.
+import { encodeEvents } from "@millrace/codec/events-v1.ts";
+import type { Journal } from "@millrace/journal/journal.ts";
+import type { TaskSink } from "@millrace/link/link.ts";
+import { term } from "@millrace/model/ids.ts";
+import { Checkpoint } from "./checkpoint.ts";
+import { CheckpointSchedule } from "./checkpoint-schedule.ts";
+import { Commit } from "./commit.ts";
+import { Decider } from "./decider.ts";
+import type { EndWatch } from "./end-watch.ts";
+import type { Mailbox } from "./mailbox.ts";
+import { emptyMemory, type ShardMemory } from "./memory.ts";
+import { recover } from "./recovery.ts";
+import type { ShardOptions } from "./shard-options.ts";
+import { Timekeeper } from "./timekeeper.ts";
+import type { Turn } from "./turn.ts";
+import { type LostOutcome, TurnLoop } from "./turn-loop.ts";
+import type { Watches } from "./watches.ts";
+
+/** What lives as long as the shard and outlasts a time of service. */
+export interface ShardParts {
+  readonly options: ShardOptions;
+  readonly mailbox: Mailbox;
+  readonly ends: EndWatch;
+  readonly watches: Watches;
+  readonly sinks: readonly TaskSink[];
+  /** Watchers of these runs are to be told. */
+  readonly tellWatchers: (turn: Turn) => void;
+  readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
+  readonly broken: (error: unknown, lost: readonly Turn[]) => void;
+}
+
+export interface Serving {
+  readonly memory: ShardMemory;
+  readonly commit: Commit;
+  readonly loop: TurnLoop;
+  readonly timekeeper: Timekeeper;
+  readonly checkpoints: CheckpointSchedule;
+}
+
+/** Reads memory back and claims the next term. Resolves to undefined when there is no room for the claim. */
+export async function takeOver(parts: ShardParts, journal: Journal): Promise<Serving | undefined> {
+  const { options } = parts;
+  const memory = emptyMemory(options, parts.sinks);
+  const found = await recover(memory, options.store, journal, options.observer.recovering);
+  const tail = journal.tail();
+  const commit = new Commit(journal, tail, term(tail.term + 1));
+  if (!(await claim(options, commit))) return undefined;
+  const serving = compose(parts, memory, commit, journal);
+  options.observer.recovered({ ...found, term: commit.term });
+  return serving;
+}
+
+/** Appends the record that begins the term: from here, an older owner's appends are stale (I2). */
+function claim(options: ShardOptions, commit: Commit): Promise<boolean> {
+  const timeMs = Math.max(options.clock.nowMs(), commit.timeMs);
+  const body = encodeEvents([{ type: "shard-claimed", node: options.node }], 0, timeMs);
+  return new Promise((resolve, reject) => {
+    commit.append(timeMs, body, (outcome) => {
+      if (outcome.type === "appended") resolve(true);
+      else if (outcome.type === "full") resolve(false);
+      else reject(new Error(`The claim of term ${commit.term} ended ${outcome.type}.`));
+    });
+  });
+}
+
+function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal: Journal): Serving {
+  const { options, mailbox, ends, watches } = parts;
+  const { store, clock, observer } = options;
+  const decider = new Decider(memory, options.findDefinition, ends, (runId) => watches.has(runId));
+  const loop: TurnLoop = new TurnLoop({
+    memory,
+    commit,
+    decider,
+    mailbox,
+    clock,
+    observer,
+    performed: (turn) => {
+      if (turn.watched.size > 0) parts.tellWatchers(turn);
+      timekeeper.arm();
+      checkpoints.consider();
+    },
+    fail: parts.fail,
+    broken: parts.broken,
+  });
+  const timekeeper = new Timekeeper({ memory, store, mailbox, clock, wake: () => loop.wake() });
+  const scene = { memory, commit, store, journal, clock, hold: (quiet: () => void) => loop.hold(quiet) };
+  const checkpoints = new CheckpointSchedule({
+    memory,
+    commit,
+    clock,
+    observer,
+    begin: (done) => new Checkpoint(scene, done),
+  });
+  return { memory, commit, loop, timekeeper, checkpoints };
+}

@@ -1,0 +1,47 @@
+import type { Blobs } from "@millrace/blobs/blobs.ts";
+import type { Clock } from "@millrace/clock/clock.ts";
+import type { OpenJournal } from "@millrace/journal/journal.ts";
+import type { ShardId } from "@millrace/model/ids.ts";
+import type { Store } from "@millrace/store/store.ts";
+import type { FindDefinition } from "./decider.ts";
+
+/** What a shard is made of; the composition decides which adapters. */
+export interface ShardOptions {
+  readonly id: ShardId;
+  /** Name of the process, put into the claim of every term. */
+  readonly node: string;
+  readonly openJournal: OpenJournal;
+  /** Open; the shard closes it when it stops. */
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+  readonly findDefinition: FindDefinition;
+  readonly observer: ShardObserver;
+}
+
+/** Hears what a shard does, for logs and metrics. Must not call back into the shard. */
+export interface ShardObserver {
+  /** Records read so far while recovering. */
+  recovering(records: number): void;
+  /** Ready to serve. */
+  recovered(found: {
+    readonly records: number;
+    readonly events: number;
+    readonly live: number;
+    readonly term: number;
+  }): void;
+  /** A record became durable, this long after it was sent. */
+  appended(record: {
+    readonly commands: number;
+    readonly events: number;
+    readonly bytes: number;
+    readonly ms: number;
+  }): void;
+  checkpointed(checkpoint: {
+    readonly outcome: "written" | "full" | "failed";
+    readonly ms: number;
+    readonly reason: string;
+  }): void;
+  /** Memory was dropped and is read back. */
+  failed(reason: string): void;
+}

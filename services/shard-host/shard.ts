@@ -1,0 +1,300 @@
+// A shard: one range of slots, one journal, one writer. It owns the mailbox and who listens; what it knows of its runs
+// belongs to a time of service (serving.ts) and is dropped as a whole when an append did not end `appended`.
+//
+// Commands lost with it are answered SHARD_UNAVAILABLE or DISK_FULL: with an idempotency key it is safe to ask again.
+import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
+import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Unwatch } from "@millrace/link/link.ts";
+import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Refusal } from "@millrace/model/refusal.ts";
+import type { Task } from "@millrace/model/task.ts";
+import { EndWatch } from "./end-watch.ts";
+import {
+  ACTORS_MAX,
+  FULL_RETRY_MS,
+  MAILBOX_CALLS_MAX,
+  MAILBOX_STARTS_MAX,
+  OVERLAY_BYTES_MAX,
+  REOPEN_RETRY_MS,
+} from "./limits.ts";
+import { type Letter, Mailbox } from "./mailbox.ts";
+import { type Answer, listRuns, readRun } from "./reads.ts";
+import { diskFull, overloaded, unavailable } from "./refusals.ts";
+import { runEnd } from "./run-end.ts";
+import { type Serving, type ShardParts, takeOver } from "./serving.ts";
+import type { ShardOptions } from "./shard-options.ts";
+import type { Turn } from "./turn.ts";
+import type { LostOutcome } from "./turn-loop.ts";
+import { type Changed, Watches } from "./watches.ts";
+
+/** What a shard is doing. */
+type Phase =
+  /** Reads its memory back; commands wait in the mailbox. */
+  | { readonly type: "opening" }
+  | { readonly type: "serving"; readonly serving: Serving }
+  /** There is no room for records: refuses everything until the claim of the next term finds some. */
+  | { readonly type: "full" }
+  | { readonly type: "stopped" }
+  /** Its journal or store is damaged; it serves nothing, and says why. */
+  | { readonly type: "broken"; readonly reason: string };
+
+export class Shard {
+  readonly #parts: ShardParts;
+  readonly #sinks: TaskSink[] = [];
+  readonly #mailbox = new Mailbox();
+  readonly #ends = new EndWatch();
+  readonly #watches = new Watches();
+  #phase: Phase = { type: "opening" };
+  #journal: Journal | null = null;
+
+  constructor(options: ShardOptions) {
+    this.#parts = {
+      options,
+      mailbox: this.#mailbox,
+      ends: this.#ends,
+      watches: this.#watches,
+      sinks: this.#sinks,
+      tellWatchers: (turn) => this.#tellWatchers(turn.watched),
+      fail: (outcome, lost) => this.#fail(outcome, lost),
+      broken: (error, lost) => {
+        if (this.#phase.type === "serving") this.#endServing(this.#phase.serving);
+        for (const turn of lost) this.#answerLost(turn, unavailable("The shard found its state broken."));
+        this.#break(error);
+      },
+    };
+  }
+
+  /** What the shard is doing; with `broken` the reason. */
+  get state(): { readonly type: Phase["type"]; readonly reason: string } {
+    return { type: this.#phase.type, reason: this.#phase.type === "broken" ? this.#phase.reason : "" };
+  }
+
+  /** For metrics: what waits and what is in memory. */
+  get load(): ShardLoad {
+    const memory = this.#phase.type === "serving" ? this.#phase.serving.memory : null;
+    return {
+      mailbox: this.#mailbox.size,
+      actors: memory?.actors.live.size ?? 0,
+      overlayBytes: memory?.actors.overlayBytes ?? 0,
+      journalBytes: this.#journal?.bytes() ?? 0,
+      waiting: memory?.dispatch.waiting() ?? new Map(),
+    };
+  }
+
+  /** Opens the journal, reads memory back and serves. Rejects when journal or store cannot be used. */
+  async open(): Promise<void> {
+    this.#journal = await this.#parts.options.openJournal();
+    await this.#serve(this.#journal);
+  }
+
+  connect(sink: TaskSink): void {
+    this.#sinks.push(sink);
+  }
+
+  /** Puts a command into the mailbox, or refuses it at once. */
+  submit(origin: Origin, envelope: Envelope): void {
+    const { command, ref, notifyEnd } = envelope;
+    const refusal = this.#refusal(command.type === "start", command.type === "result");
+    if (refusal !== null) return origin.replied([{ type: "refused", ref, refusal }]);
+    this.#mailbox.push({ command, origin, ref, notifyEnd });
+  }
+
+  /** To be called after a batch of {@link submit}. */
+  wake(): void {
+    if (this.#phase.type === "serving") this.#phase.serving.loop.wake();
+  }
+
+  run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void {
+    this.#read<RunView | Refusal>(({ memory }) => readRun(memory, tenant, runId), answer);
+  }
+
+  list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void {
+    this.#read(({ memory }) => listRuns(memory, this.#parts.options.store, query), answer);
+  }
+
+  watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
+    this.run(tenant, runId, (view) => {
+      changed(view);
+      if ("code" in view) this.#watches.remove(runId, changed);
+    });
+    this.#watches.add(runId, changed);
+    return () => this.#watches.remove(runId, changed);
+  }
+
+  pull(taskTypes: readonly string[], credits: number): Task[] {
+    return this.#phase.type === "serving" ? this.#phase.serving.memory.dispatch.pull(taskTypes, credits) : [];
+  }
+
+  /** Writes a checkpoint; resolves when it is over, or at once if the shard does not serve. */
+  checkpoint(): Promise<void> {
+    const phase = this.#phase;
+    if (phase.type !== "serving") return Promise.resolve();
+    return new Promise((resolve) => phase.serving.checkpoints.now(resolve));
+  }
+
+  /** Takes nothing new, finishes what waits, writes a checkpoint, and lets go of journal and store. */
+  async stop(): Promise<void> {
+    const phase = this.#phase;
+    if (phase.type === "serving") {
+      await new Promise<void>((resolve) => phase.serving.loop.hold(resolve));
+      await this.checkpoint();
+      this.#endServing(phase.serving);
+    }
+    this.#phase = { type: "stopped" };
+    this.#refuseWaiting(unavailable("The shard stops."));
+    await this.#journal?.close();
+    await this.#parts.options.store.close();
+  }
+
+  async #serve(journal: Journal): Promise<void> {
+    const serving = await takeOver(this.#parts, journal);
+    if (this.#phase.type === "stopped") return;
+    if (serving === undefined) {
+      this.#phase = { type: "full" };
+      this.#refuseWaiting(diskFull());
+      this.#parts.options.clock.after(FULL_RETRY_MS, () => this.#again(journal));
+      return;
+    }
+    this.#phase = { type: "serving", serving };
+    serving.timekeeper.takeOver();
+    this.#tellEnds(serving);
+    this.#tellWatchers(this.#watches.runs());
+    serving.loop.wake();
+  }
+
+  /** An append did not end `appended`: nobody may build on what is in memory. */
+  #fail(outcome: LostOutcome, lost: readonly Turn[]): void {
+    if (this.#phase.type !== "serving") return;
+    this.#endServing(this.#phase.serving);
+    const reason = outcome.type === "unknown" ? `unknown (${outcome.reason})` : outcome.type;
+    this.#parts.options.observer.failed(`An append ended ${reason}.`);
+    const refusal = outcome.type === "full" ? diskFull() : unavailable("A write to the journal did not succeed.");
+    this.#phase = { type: outcome.type === "full" ? "full" : "opening" };
+    for (const turn of lost) this.#answerLost(turn, refusal);
+    const journal = this.#journal;
+    if (journal === null) return;
+    if (outcome.type === "full") this.#again(journal);
+    else
+      journal.close().then(
+        () => this.#reopen(),
+        () => this.#reopen(),
+      );
+  }
+
+  #again(journal: Journal): void {
+    this.#serve(journal).catch((error: unknown) => this.#break(error));
+  }
+
+  #reopen(): void {
+    if (this.#phase.type === "stopped") return;
+    const { openJournal, clock } = this.#parts.options;
+    openJournal().then(
+      (journal) => {
+        this.#journal = journal;
+        this.#again(journal);
+      },
+      (error: unknown) => {
+        // Another process has it, perhaps only for now; anything else will not pass.
+        if (error instanceof JournalLocked) clock.after(REOPEN_RETRY_MS, () => this.#reopen());
+        else this.#break(error);
+      },
+    );
+  }
+
+  #break(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#phase = { type: "broken", reason };
+    this.#parts.options.observer.failed(reason);
+    this.#refuseWaiting(unavailable(reason));
+  }
+
+  #endServing(serving: Serving): void {
+    serving.timekeeper.end();
+    serving.checkpoints.end();
+    serving.loop.end();
+  }
+
+  #answerLost(turn: Turn, refusal: Refusal): void {
+    for (const letter of turn.letters) refuse(letter, refusal);
+    // Ends nobody was told of: whoever still waits is told after the take-over, if it is so.
+    for (const [origin, { ends }] of turn.outgoing) for (const end of ends) this.#ends.add(end.runId, origin, end.ref);
+  }
+
+  #refuseWaiting(refusal: Refusal): void {
+    for (const letter of this.#mailbox.drain()) refuse(letter, refusal);
+  }
+
+  #refusal(isStart: boolean, isResult: boolean): Refusal | null {
+    switch (this.#phase.type) {
+      case "full":
+        return diskFull();
+      case "stopped":
+        return unavailable("The shard has stopped.");
+      case "broken":
+        return unavailable(this.#phase.reason);
+      case "opening":
+        return this.#crowded(isStart, isResult);
+      case "serving":
+        return this.#crowded(isStart, isResult) ?? (isStart ? noRoom(this.#phase.serving) : null);
+    }
+  }
+
+  /** Results are never turned away for crowding: credits bound them, and they make room. */
+  #crowded(isStart: boolean, isResult: boolean): Refusal | null {
+    if (isStart && this.#mailbox.starts >= MAILBOX_STARTS_MAX)
+      return overloaded(`${MAILBOX_STARTS_MAX} starts wait already.`);
+    if (!isStart && !isResult && this.#mailbox.progress >= MAILBOX_CALLS_MAX)
+      return overloaded(`${MAILBOX_CALLS_MAX} calls wait already.`);
+    return null;
+  }
+
+  #read<Value>(read: (serving: Serving) => Answer<Value>, answer: (value: Value | Refusal) => void): void {
+    const phase = this.#phase;
+    if (phase.type !== "serving") return answer(unavailable("The shard is not ready."));
+    const { value, seen } = read(phase.serving);
+    phase.serving.loop.whenDurable(
+      seen,
+      () => answer(value),
+      () => answer(unavailable("A write to the journal did not succeed.")),
+    );
+  }
+
+  #tellEnds({ memory }: Serving): void {
+    for (const runId of this.#ends.runs()) {
+      const actor = memory.actors.load(runId);
+      if (actor !== undefined && actor.run.endedMs === 0) continue;
+      for (const { origin, ref } of this.#ends.take(runId) ?? []) {
+        const end = actor === undefined ? undefined : runEnd(actor, memory.texts.text, ref);
+        if (end !== undefined) origin.ended([end]);
+      }
+    }
+  }
+
+  #tellWatchers(runs: Iterable<RunId>): void {
+    if (this.#phase.type !== "serving") return;
+    const { memory } = this.#phase.serving;
+    for (const runId of runs) {
+      const tenant = memory.actors.load(runId)?.tenant;
+      if (tenant === undefined) continue;
+      this.run(tenant, runId, (view) => this.#watches.tell(runId, view));
+    }
+  }
+}
+
+/** What a shard has on its hands. */
+export interface ShardLoad {
+  readonly mailbox: number;
+  readonly actors: number;
+  readonly overlayBytes: number;
+  readonly journalBytes: number;
+  /** Tasks waiting for a worker, by type. */
+  readonly waiting: ReadonlyMap<string, number>;
+}
+
+function noRoom({ memory }: Serving): Refusal | null {
+  if (memory.actors.live.size >= ACTORS_MAX) return overloaded(`${ACTORS_MAX} runs are under way already.`);
+  return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
+}
+
+function refuse({ origin, ref }: Letter, refusal: Refusal): void {
+  origin?.replied([{ type: "refused", ref, refusal }]);
+}

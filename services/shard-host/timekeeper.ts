@@ -1,0 +1,127 @@
+// Turns due timers into letters. Keeps those due within the window in memory and reads the next ones from the store.
+import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
+import { nextDueMs } from "@millrace/core/run/due.ts";
+import { resume } from "@millrace/core/run/resume.ts";
+import { runId, tenantId } from "@millrace/model/ids.ts";
+import type { Reaction } from "@millrace/model/reaction.ts";
+import type { DueTimer, Store } from "@millrace/store/store.ts";
+import { type Actor, OWED_AT_ONCE_MS } from "./actors.ts";
+import { STORE_PAGE, TIMER_WINDOW_MS } from "./limits.ts";
+import type { Mailbox } from "./mailbox.ts";
+import type { ShardMemory } from "./memory.ts";
+import { internal, perform } from "./reactions.ts";
+
+export interface TimekeeperScene {
+  readonly memory: ShardMemory;
+  readonly store: Store;
+  readonly mailbox: Mailbox;
+  readonly clock: Clock;
+  /** Something was put into the mailbox. */
+  readonly wake: () => void;
+}
+
+/** Due timers put into the mailbox at a time; the rest follow when these are taken (I7). */
+const DUE_BATCH = 512;
+/** Sorts behind every run ID: a page that starts after it starts with the next instant. */
+const LAST_RUN_ID = runId("~");
+const NO_TENANT = tenantId("");
+/** The longest delay a timer of the platform takes. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+
+export class Timekeeper {
+  readonly #scene: TimekeeperScene;
+  #cancel: CancelTimer | null = null;
+  #armedMs = Number.POSITIVE_INFINITY;
+  #cancelWindow: CancelTimer | null = null;
+  #ended = false;
+
+  constructor(scene: TimekeeperScene) {
+    this.#scene = scene;
+  }
+
+  /** After a take-over: gives every live run what it is owed, those in memory first, then those the store names. */
+  takeOver(): void {
+    const { memory } = this.#scene;
+    memory.windowMs = this.#scene.clock.nowMs() + TIMER_WINDOW_MS;
+    const reactions: Reaction[] = [];
+    for (const actor of memory.actors.live.values()) resume(actor.run, actor.plan, reactions);
+    this.#owe(reactions);
+    this.#readWindow(null);
+  }
+
+  /** Makes sure the platform wakes us for the earliest timer. */
+  arm(): void {
+    if (this.#ended) return;
+    const { clock, memory } = this.#scene;
+    const dueMs = memory.timers.nextMs;
+    if (dueMs === undefined || dueMs >= this.#armedMs) return;
+    this.#cancel?.();
+    this.#armedMs = dueMs;
+    this.#cancel = clock.after(Math.min(DELAY_MS_MAX, Math.max(0, dueMs - clock.nowMs())), () => this.#due());
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#cancel?.();
+    this.#cancelWindow?.();
+  }
+
+  #due(): void {
+    this.#armedMs = Number.POSITIVE_INFINITY;
+    if (this.#ended) return;
+    const { clock, memory, mailbox, wake } = this.#scene;
+    const nowMs = clock.nowMs();
+    for (let room = DUE_BATCH - mailbox.housekeeping; room > 0; room--) {
+      const timer = memory.timers.take(nowMs);
+      if (timer === undefined) break;
+      mailbox.push(internal({ type: "timer-due", tenant: timer.tenant, runId: timer.runId }));
+    }
+    if (mailbox.size > 0) wake();
+    this.arm();
+  }
+
+  /** Brings timers of the next window into memory, page by page, and orders the window after it. */
+  #readWindow(after: DueTimer | null): void {
+    if (this.#ended) return;
+    const { memory, store, clock } = this.#scene;
+    const page = store.timers(memory.windowMs, after, STORE_PAGE);
+    const reactions: Reaction[] = [];
+    for (const timer of page) this.#take(timer, reactions);
+    this.#owe(reactions);
+    const last = page.at(-1);
+    if (last !== undefined && page.length === STORE_PAGE) return clock.soon(() => this.#readWindow(last));
+    this.#cancelWindow = clock.after(TIMER_WINDOW_MS / 2, () => this.#nextWindow());
+  }
+
+  #nextWindow(): void {
+    const { memory, clock } = this.#scene;
+    const fromMs = memory.windowMs;
+    memory.windowMs = Math.max(fromMs, clock.nowMs() + TIMER_WINDOW_MS);
+    // Runs that changed since the last checkpoint: the store does not know their timers.
+    for (const actor of memory.actors.live.values()) if (actor.dirty) this.#keep(actor, fromMs);
+    this.arm();
+    this.#readWindow({ dueMs: fromMs, runId: LAST_RUN_ID, tenant: NO_TENANT });
+  }
+
+  #keep(actor: Actor, fromMs: number): void {
+    const dueMs = nextDueMs(actor.run, actor.plan);
+    if (dueMs <= fromMs || dueMs > this.#scene.memory.windowMs) return;
+    this.#scene.memory.timers.push({ dueMs, runId: actor.runId, tenant: actor.tenant });
+  }
+
+  #take(timer: DueTimer, reactions: Reaction[]): void {
+    const { actors, timers } = this.#scene.memory;
+    if (timer.dueMs > OWED_AT_ONCE_MS) return timers.push(timer);
+    // One in memory may have been loaded by a command and still be owed the rest; what it was given is not given twice.
+    const actor = actors.load(timer.runId);
+    if (actor !== undefined) resume(actor.run, actor.plan, reactions);
+  }
+
+  #owe(reactions: readonly Reaction[]): void {
+    const { memory, mailbox, wake } = this.#scene;
+    for (const reaction of reactions) perform(reaction, memory, (letter) => mailbox.push(letter));
+    memory.dispatch.announce();
+    this.arm();
+    if (mailbox.size > 0) wake();
+  }
+}

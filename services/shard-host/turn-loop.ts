@@ -1,0 +1,190 @@
+// The loop of turns over one memory and one journal.
+//
+//   mailbox ─► open turn ─► append (one in flight) ─► ack ─► reactions, replies, held answers
+//                 ▲  the next turn is decided while the last one's append is in flight; it is sent on its ack
+//
+// 1. What is decided is folded at once, so the next command sees it; nothing of it leaves before its record's ack (I1).
+// 2. The first append that does not end `appended` ends the loop: `fail` gets every turn that was lost.
+import type { Clock } from "@millrace/clock/clock.ts";
+import type { AppendOutcome } from "@millrace/journal/journal.ts";
+import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
+import type { Position } from "@millrace/model/ids.ts";
+import type { Commit } from "./commit.ts";
+import type { Decider, Missing } from "./decider.ts";
+import { ACTORS_MAX, OVERLAY_BYTES_MAX, TURN_BYTES_MAX, TURN_CLOCK_CHECK, TURN_MS_MAX } from "./limits.ts";
+import type { Letter, Mailbox } from "./mailbox.ts";
+import type { ShardMemory } from "./memory.ts";
+import { performTurn } from "./reactions.ts";
+import type { ShardObserver } from "./shard-options.ts";
+import { Turn } from "./turn.ts";
+
+export type LostOutcome = Exclude<AppendOutcome, { readonly type: "appended" }>;
+
+/** What the loop works with. */
+export interface LoopScene {
+  readonly memory: ShardMemory;
+  readonly commit: Commit;
+  readonly decider: Decider;
+  readonly mailbox: Mailbox;
+  readonly clock: Clock;
+  readonly observer: ShardObserver;
+  /** After a turn's reactions: watchers, timers, checkpoints. */
+  readonly performed: (turn: Turn) => void;
+  readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
+  /** Deciding threw. */
+  readonly broken: (error: unknown, lost: readonly Turn[]) => void;
+}
+
+/** An answer that waits until what it saw is durable. */
+interface HeldAnswer {
+  readonly seen: Position;
+  readonly leave: () => void;
+  readonly lost: () => void;
+}
+
+export class TurnLoop {
+  readonly #scene: LoopScene;
+  readonly #body = Buffer.allocUnsafeSlow(RECORD_BODY_BYTES_MAX);
+  #open: Turn | null = null;
+  #inFlight: Turn | null = null;
+  /** A letter that found its record full. */
+  #again: Letter | null = null;
+  #held: HeldAnswer[] = [];
+  #quiet: (() => void)[] = [];
+  #scheduled = false;
+  #ended = false;
+
+  constructor(scene: LoopScene) {
+    this.#scene = scene;
+  }
+
+  /** Something waits in the mailbox: takes a turn soon. */
+  wake(): void {
+    if (this.#scheduled || this.#ended) return;
+    this.#scheduled = true;
+    this.#scene.clock.soon(() => this.#step());
+  }
+
+  /** Decides nothing new until every record is acked, then calls back and goes on. */
+  hold(quiet: () => void): void {
+    this.#quiet.push(quiet);
+    this.wake();
+  }
+
+  /** Calls `leave` once `seen` is durable (now, if it is), or `lost` if it never will be. */
+  whenDurable(seen: Position, leave: () => void, lost: () => void): void {
+    if (this.#ended) lost();
+    else if (seen <= this.#scene.commit.acked) leave();
+    else this.#held.push({ seen, leave, lost });
+  }
+
+  /** Ends the loop; what is in flight is no longer listened to. */
+  end(): Turn[] {
+    this.#ended = true;
+    const lost = [this.#inFlight, this.#open].filter((turn) => turn !== null);
+    this.#inFlight = null;
+    this.#open = null;
+    const held = this.#held;
+    this.#held = [];
+    for (const answer of held) answer.lost();
+    if (this.#again !== null) this.#scene.mailbox.push(this.#again);
+    this.#again = null;
+    return lost;
+  }
+
+  #step(): void {
+    this.#scheduled = false;
+    if (this.#ended) return;
+    try {
+      if (this.#quiet.length === 0) this.#decide();
+    } catch (error: unknown) {
+      // A broken invariant: what is in memory cannot be trusted, and the command would do it again.
+      return this.#scene.broken(error, this.end());
+    }
+    this.#send();
+    this.#settleQuiet();
+    const full = this.#open !== null && this.#open.bytes > TURN_BYTES_MAX;
+    if (this.#scene.mailbox.size > 0 && !full && this.#quiet.length === 0) this.wake();
+  }
+
+  #decide(): void {
+    const { mailbox, clock, decider, memory } = this.#scene;
+    if (mailbox.size === 0 && this.#again === null) return;
+    const turn = (this.#open ??= this.#newTurn());
+    const seed = clock.random32();
+    const intake = memory.actors.live.size < ACTORS_MAX && memory.actors.overlayBytes < OVERLAY_BYTES_MAX;
+    const untilMs = clock.monotonicMs() + TURN_MS_MAX;
+    for (let taken = 1; turn.bytes <= TURN_BYTES_MAX; taken++) {
+      const letter = this.#again ?? mailbox.take(intake);
+      this.#again = null;
+      if (letter === undefined) return;
+      const missing = decider.decide(letter, turn, seed);
+      if (missing === "next-turn") {
+        this.#again = letter;
+        return;
+      }
+      if (missing !== undefined) this.#load(letter, missing);
+      if (taken % TURN_CLOCK_CHECK === 0 && clock.monotonicMs() > untilMs) return;
+    }
+  }
+
+  #newTurn(): Turn {
+    const { commit, clock } = this.#scene;
+    // A record is never older than the one before it (DESIGN §2).
+    return new Turn(commit.next, Math.max(clock.nowMs(), commit.timeMs), this.#body);
+  }
+
+  /** Sends the open turn unless an append is in flight. One without events only answers: all it saw is durable. */
+  #send(): void {
+    const { commit, clock, observer } = this.#scene;
+    const turn = this.#open;
+    if (turn === null || commit.busy) return;
+    this.#open = null;
+    if (turn.bytes === 0) return this.#perform(turn);
+    this.#inFlight = turn;
+    const sentMs = clock.monotonicMs();
+    commit.append(turn.timeMs, turn.body, (outcome) => {
+      if (this.#ended) return;
+      this.#inFlight = null;
+      if (outcome.type !== "appended") return this.#scene.fail(outcome, [turn, ...this.end()]);
+      // The next record leaves first: its way to disk passes while this one's reactions are performed.
+      this.#send();
+      const { letters, events, bytes } = turn;
+      observer.appended({ commands: letters.length, events: events.length, bytes, ms: clock.monotonicMs() - sentMs });
+      this.#perform(turn);
+      this.#settleQuiet();
+    });
+  }
+
+  #perform(turn: Turn): void {
+    const { memory, mailbox, performed } = this.#scene;
+    performTurn(turn, memory, (letter) => mailbox.push(letter));
+    this.#releaseHeld();
+    performed(turn);
+    if (mailbox.size > 0) this.wake();
+  }
+
+  #releaseHeld(): void {
+    if (this.#held.length === 0) return;
+    const { acked } = this.#scene.commit;
+    const held = this.#held;
+    this.#held = held.filter((answer) => answer.seen > acked);
+    for (const answer of held) if (answer.seen <= acked) answer.leave();
+  }
+
+  #settleQuiet(): void {
+    if (this.#quiet.length === 0 || this.#open !== null || this.#scene.commit.busy) return;
+    const quiet = this.#quiet;
+    this.#quiet = [];
+    for (const callback of quiet) callback();
+    if (this.#scene.mailbox.size > 0) this.wake();
+  }
+
+  /** Loads what a letter's decision will read, then puts it back. */
+  #load(letter: Letter, missing: Missing): void {
+    this.#scene.memory.texts.load(missing.runId, missing.refs, () => {
+      this.#scene.mailbox.push(letter);
+      this.wake();
+    });
+  }
+}
