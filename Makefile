@@ -79,8 +79,12 @@ bench-peers: install ## Measure Millrace and other engines in turn, and print th
 	node loadtest/peers/main.ts
 
 .PHONY: lint
-lint: install ## Check laws, types, formatting, protos and dead code.
+lint: install ## Check laws, types, formatting and protos.
 	npm run --silent lint
+
+.PHONY: dead-code
+dead-code: install ## List files, exports and dependencies that nothing uses.
+	npm run --silent dead-code
 
 .PHONY: format
 format: install ## Format all files and sort their imports.
