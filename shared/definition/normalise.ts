@@ -260,7 +260,7 @@ function numberOf(value: unknown, otherwise: number): number {
   return typeof value === "number" ? value : otherwise;
 }
 
-/** Parsed YAML holds JSON's types only, and those are what a template is made of. */
 function templateOf(value: unknown): Template {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed YAML holds JSON's types alone, as templates do
   return (value ?? null) as Template;
 }

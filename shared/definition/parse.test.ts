@@ -94,7 +94,9 @@ test("steps come after what they need, else in the order of the source", () => {
       (edges, shuffle) => {
         // Edges point to smaller numbers, so there is no cycle; then the steps are written in any order.
         const needs = edges.map((targets, at) => [...new Set(targets.filter((target) => target < at))]);
-        const written = needs.map((_, at) => ({ at, key: shuffle.next().value ?? 0 })).sort((a, b) => a.key - b.key);
+        const written = needs
+          .map((_, at) => ({ at, key: shuffle.next().value ?? 0 }))
+          .toSorted((a, b) => a.key - b.key);
         const steps = Object.fromEntries(
           written.map(({ at }) => [`s${at}`, { uses: "x.y", needs: (needs[at] ?? []).map((need) => `s${need}`) }]),
         );

@@ -140,8 +140,9 @@ function exampleFix(schemaPart: unknown): string {
 /** The schema's own example of a value, followed through a reference. */
 function exampleOf(schemaPart: unknown): string | undefined {
   const part = record(schemaPart);
-  const [example] = Array.isArray(part["examples"]) ? part["examples"] : [];
-  if (example !== undefined) return String(example);
+  const examples: readonly unknown[] = Array.isArray(part["examples"]) ? part["examples"] : [];
+  const [example] = examples;
+  if (typeof example === "string" || typeof example === "number") return String(example);
   const name = typeof part["$ref"] === "string" ? part["$ref"].replace("#/$defs/", "") : "";
   const definitions = record(schema.$defs);
   return Object.hasOwn(definitions, name) ? exampleOf(definitions[name]) : undefined;

@@ -65,6 +65,6 @@ function noField(receiver: Value, name: string, source: string): Fault {
   const guidance = "Guard it with has(…), or write `.?field.orValue(…)` with a default.";
   if (!isMap(receiver)) return failed(`\`${source}\` is ${kindOf(receiver)} and has no field \`${name}\``, guidance);
   const names = Object.keys(receiver).slice(0, NAMED_FIELDS_MAX);
-  const known = names.map((known) => known.slice(0, FIELD_CHARACTERS_MAX)).join(", ");
+  const known = names.map((key) => key.slice(0, FIELD_CHARACTERS_MAX)).join(", ");
   return failed(`\`${source}\` has no field \`${name}\`; it has ${known === "" ? "none" : known}`, guidance);
 }

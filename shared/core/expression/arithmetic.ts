@@ -161,6 +161,15 @@ export function negative(value: Value): Value {
   throw wrongType(`-${kindOf(value)} has no meaning`);
 }
 
+/** A condition's value. */
+export function bool(value: Value, where: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw wrongType(
+    `${where} needs true or false, not ${kindOf(value)}`,
+    "Compare the value, e.g. with `== true` or `!= null`.",
+  );
+}
+
 function isNumber(value: Value): value is number | bigint {
   return typeof value === "number" || typeof value === "bigint";
 }

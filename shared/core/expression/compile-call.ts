@@ -1,14 +1,16 @@
 // Calls: functions and methods by table, CEL's macros by hand.
 import type { ASTNode } from "@marcbachmann/cel-js";
 import { RE2JS, RE2JSException } from "re2js";
+import { bool } from "./arithmetic.ts";
 import type { Locals } from "./binders.ts";
-import { bool, type Compiler, isGlobal } from "./compile-node.ts";
-import { absorbable, wrongType } from "./fault.ts";
+import { type Compiling, isGlobal } from "./compiling.ts";
+import { absorbable, type Fault, wrongType } from "./fault.ts";
 import type { Call, Evaluate, Frame } from "./frame.ts";
 import { FUNCTIONS, MATH_FUNCTIONS, METHODS } from "./functions.ts";
 import { Refused } from "./site.ts";
 import { isList, isMap, kindOf, NONE, Optional, type Value } from "./value.ts";
 
+type CallNode = Extract<ASTNode, { op: "call" }>;
 type MethodNode = Extract<ASTNode, { op: "rcall" }>;
 
 /** Loops in loops in loops: deeper ones could only ever run into the bound on work. */
@@ -19,21 +21,17 @@ const PATTERN_CHARACTERS_MAX = 256;
 
 const HELP = "See the list of functions in docs/definitions.md.";
 
-export function compileCall(
-  compiler: Compiler,
-  name: string,
-  args: readonly ASTNode[],
-  offset: number,
-  locals: Locals,
-): Evaluate {
-  const first = args[0];
+export function compileCall(compiler: Compiling, node: CallNode, locals: Locals): Evaluate {
+  const [name, args] = node.args;
+  const [first] = args;
   if (name === "has" && first !== undefined) return compiler.has(first, locals);
   const call = FUNCTIONS.get(`${name}/${args.length}`);
-  if (call === undefined) throw new Refused(`there is no function ${name}() of ${args.length} arguments`, HELP, offset);
+  if (call === undefined)
+    throw new Refused(`there is no function ${name}() of ${args.length} arguments`, HELP, node.start);
   return applied(call, compileAll(compiler, args, locals));
 }
 
-export function compileMethod(compiler: Compiler, node: MethodNode, locals: Locals): Evaluate {
+export function compileMethod(compiler: Compiling, node: MethodNode, locals: Locals): Evaluate {
   const [name, receiver, args] = node.args;
   if (isGlobal(receiver, "math", locals)) {
     const call = MATH_FUNCTIONS.get(`${name}/${args.length}`);
@@ -63,7 +61,7 @@ export function compileMethod(compiler: Compiler, node: MethodNode, locals: Loca
   }
 }
 
-function compileAll(compiler: Compiler, nodes: readonly ASTNode[], locals: Locals): readonly Evaluate[] {
+function compileAll(compiler: Compiling, nodes: readonly ASTNode[], locals: Locals): readonly Evaluate[] {
   return nodes.map((node) => compiler.node(node, locals));
 }
 
@@ -75,7 +73,7 @@ function applied(call: Call, args: readonly Evaluate[]): Evaluate {
     );
 }
 
-function optionalOf(compiler: Compiler, node: MethodNode, locals: Locals): Evaluate {
+function optionalOf(compiler: Compiling, node: MethodNode, locals: Locals): Evaluate {
   const [name, , args] = node.args;
   const first = args[0];
   if (name === "none" && first === undefined) return () => NONE;
@@ -86,7 +84,7 @@ function optionalOf(compiler: Compiler, node: MethodNode, locals: Locals): Evalu
 }
 
 /** `cel.bind(name, value, body)`. */
-function bound(compiler: Compiler, node: MethodNode, locals: Locals): Evaluate {
+function bound(compiler: Compiling, node: MethodNode, locals: Locals): Evaluate {
   const [name, , [variable, valueNode, bodyNode]] = node.args;
   if (name !== "bind" || variable === undefined || valueNode === undefined || bodyNode === undefined) {
     throw new Refused(`there is no function cel.${name}()`, HELP, node.start);
@@ -102,7 +100,7 @@ function bound(compiler: Compiler, node: MethodNode, locals: Locals): Evaluate {
 }
 
 /** `optional.or(optional)` and `optional.orValue(value)`: the argument is evaluated only when needed. */
-function alternative(compiler: Compiler, node: MethodNode, locals: Locals): Evaluate {
+function alternative(compiler: Compiling, node: MethodNode, locals: Locals): Evaluate {
   const [name, receiverNode, args] = node.args;
   const otherNode = args[0];
   if (otherNode === undefined) throw new Refused(`.${name}() needs an argument`, HELP, node.start);
@@ -122,7 +120,7 @@ function alternative(compiler: Compiler, node: MethodNode, locals: Locals): Eval
 }
 
 /** `text.matches('…')`: RE2, whose time is linear in the text. The pattern is fixed, so that it is checked beforehand. */
-function pattern(compiler: Compiler, node: MethodNode, locals: Locals): Evaluate {
+function pattern(compiler: Compiling, node: MethodNode, locals: Locals): Evaluate {
   const [, receiverNode, [patternNode]] = node.args;
   if (patternNode?.op !== "value" || typeof patternNode.args !== "string") {
     throw new Refused("matches() needs its pattern written out", "Write text.matches('^[a-z]+$').", node.start);
@@ -170,7 +168,7 @@ interface Loop {
 }
 
 /** `list.map(x, …)` and its kind; over a map, x is each key. */
-function loop(compiler: Compiler, node: MethodNode, locals: Locals): Evaluate {
+function loop(compiler: Compiling, node: MethodNode, locals: Locals): Evaluate {
   const [name, receiverNode, [variable, first, second]] = node.args;
   if (variable === undefined || first === undefined || (second !== undefined && name !== "map")) {
     throw new Refused(
@@ -256,7 +254,7 @@ function existsOne({ slot, work, items }: Loop, predicate: Evaluate): Evaluate {
 function quantified({ slot, work, items }: Loop, predicate: Evaluate, decisive: boolean): Evaluate {
   const name = decisive ? "exists()" : "all()";
   return (frame) => {
-    let firstFault: unknown;
+    let firstFault: Fault | undefined;
     for (const value of items(frame)) {
       frame.meter.charge(work);
       frame.locals[slot] = value;

@@ -2,8 +2,10 @@
 import type { Failure } from "@millrace/model/failure.ts";
 import { INLINE_PAYLOAD_BYTES_MAX, type Json, RUN_INPUT } from "@millrace/model/payload.ts";
 import { type Evaluated, type Expression, FOR_EACH_BYTES_MAX, FOR_EACH_ITEMS_MAX, type Scope } from "../plan/plan.ts";
+import { bool } from "./arithmetic.ts";
 import { NO_LOCALS } from "./binders.ts";
-import { bool, Compiler, isGlobal } from "./compile-node.ts";
+import { Compiler } from "./compile-node.ts";
+import { isGlobal } from "./compiling.ts";
 import { Fault, wrongType } from "./fault.ts";
 import { type Evaluate, Frame } from "./frame.ts";
 import { type ExpressionProblem, parseCel } from "./grammar.ts";

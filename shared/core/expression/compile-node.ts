@@ -5,6 +5,7 @@ import { element, field, hasField, optionalElement } from "./access.ts";
 import {
   type ArithmeticOperator,
   arithmetic,
+  bool,
   contains,
   equal,
   inOrder,
@@ -14,10 +15,11 @@ import {
 } from "./arithmetic.ts";
 import { Binders, type Locals } from "./binders.ts";
 import { compileCall, compileMethod } from "./compile-call.ts";
+import { type Compiling, isGlobal } from "./compiling.ts";
 import { absorbable, wrongType } from "./fault.ts";
 import type { Evaluate, Frame } from "./frame.ts";
 import { Refused, type Site, stepAt } from "./site.ts";
-import { kindOf, Timestamp, type Value } from "./value.ts";
+import { emptyMap, kindOf, Timestamp } from "./value.ts";
 
 /** What an expression reads of a run. */
 export interface Reads {
@@ -27,12 +29,11 @@ export interface Reads {
 }
 
 /** One expression being compiled. */
-export class Compiler {
+export class Compiler implements Compiling {
   readonly source: string;
   readonly site: Site;
   readonly reads: Reads;
   readonly binders = new Binders();
-  /** Nodes compiled so far; the difference around a loop's body is what a round costs. */
   nodes = 0;
 
   constructor(source: string, site: Site, reads: Reads) {
@@ -63,7 +64,7 @@ export class Compiler {
         return (frame) => optionalElement(receiver(frame), key(frame));
       }
       case "call":
-        return compileCall(this, node.args[0], node.args[1], node.start, locals);
+        return compileCall(this, node, locals);
       case "rcall":
         return compileMethod(this, node, locals);
       case "list":
@@ -89,12 +90,10 @@ export class Compiler {
     }
   }
 
-  /** The source of a node, for messages. */
   text(node: ASTNode): string {
     return this.source.slice(node.start, node.end);
   }
 
-  /** `has(receiver.name)`. */
   has(node: ASTNode, locals: Locals): Evaluate {
     if (node.op !== ".") throw new Refused("has() needs a field", "Write has(input.email).", node.start);
     if (this.stepMember(node, locals) !== undefined) {
@@ -203,8 +202,7 @@ export class Compiler {
   #map(entries: readonly (readonly [ASTNode, ASTNode])[], locals: Locals): Evaluate {
     const compiled = entries.map(([key, value]) => [this.node(key, locals), this.node(value, locals)] as const);
     return (frame) => {
-      // Without a prototype even `__proto__` is a plain field.
-      const map: Record<string, Value> = Object.create(null);
+      const map = emptyMap();
       for (const [key, value] of compiled) {
         const name = key(frame);
         if (typeof name !== "string")
@@ -263,20 +261,6 @@ export class Compiler {
 }
 
 type BinaryOperator = ArithmeticOperator | OrderOperator | "==" | "!=" | "in";
-
-/** A condition's value. */
-export function bool(value: Value, where: string): boolean {
-  if (typeof value === "boolean") return value;
-  throw wrongType(
-    `${where} needs true or false, not ${kindOf(value)}`,
-    "Compare the value, e.g. with `== true` or `!= null`.",
-  );
-}
-
-/** Whether a node is the variable of that name itself, not a comprehension's of the same name. */
-export function isGlobal(node: ASTNode, name: string, locals: Locals): boolean {
-  return node.op === "id" && node.args === name && !locals.has(name);
-}
 
 /** `receiver.key` or `receiver["key"]`. */
 function constantKey(node: ASTNode): { readonly receiver: ASTNode; readonly key: string } | undefined {

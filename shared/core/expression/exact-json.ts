@@ -1,7 +1,7 @@
 // Reads JSON whose integers a double cannot hold. The platform's reviver could do it too, at a hundred times the cost
 // of a plain parse; this costs about five times.
 import { wrongType } from "./fault.ts";
-import type { Value } from "./value.ts";
+import { emptyMap, type Value } from "./value.ts";
 
 /** Whether a text may hold an integer of 16 digits or more: only then is this reader needed. */
 export function mayHoldLargeIntegers(text: string): boolean {
@@ -59,7 +59,7 @@ class Reader {
   }
 
   #map(depth: number): Value {
-    const map: Record<string, Value> = Object.create(null);
+    const map = emptyMap();
     this.#at++;
     while (this.#next() !== "}") {
       if (this.#next() === ",") this.#at++;
@@ -94,8 +94,7 @@ class Reader {
     }
     this.#at = end + 1;
     const raw = this.#text.slice(start + 1, end);
-    // A string's text parses to a string and nothing else.
-    return escaped || raw.includes("\\") ? (JSON.parse(`"${raw}"`) as string) : raw;
+    return escaped || raw.includes("\\") ? String(JSON.parse(`"${raw}"`)) : raw;
   }
 
   #backslashesBefore(position: number): number {

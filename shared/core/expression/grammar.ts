@@ -19,7 +19,10 @@ const LIMITS = { maxAstNodes: 1_000, maxDepth: 64, maxListElements: 256, maxMapE
 /** Everything an expression may name at the top. */
 export const VARIABLES = ["input", "trigger", "steps", "run", "item", "index"] as const;
 
-class MathNamespace {}
+/** The type of `math`; the library knows types by their constructors. */
+class MathNamespace {
+  readonly name = "math";
+}
 
 /** Handlers are never called; they are here for their signatures. */
 function unused(): never {

@@ -12,7 +12,7 @@ export const VALUE_DEPTH_MAX = 500;
 /** Parses a payload. `what` names it in the failure, should it not be JSON after all. */
 export function readJson(text: string, what: string): Value {
   try {
-    // JSON has no values but these; maps with inherited members are read through `fieldOf` alone.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON has no values but these; `fieldOf` alone reads its maps
     const value = JSON.parse(text) as Value;
     return mayHoldLargeIntegers(text) ? parseExactJson(text) : value;
   } catch (error: unknown) {

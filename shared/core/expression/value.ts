@@ -68,13 +68,19 @@ export function kindOf(value: Value): Kind {
       return "int";
     case "string":
       return "string";
-    case "object":
+    default:
       if (value === null) return "null";
       if (isList(value)) return "list";
       if (value instanceof Timestamp) return "timestamp";
       if (value instanceof Duration) return "duration";
       return value instanceof Optional ? "optional" : "map";
   }
+}
+
+/** A map to fill. It inherits nothing: in it even `__proto__` is a plain field. */
+export function emptyMap(): Record<string, Value> {
+  // oxlint-disable-next-line typescript/no-unsafe-return -- the library's type for an object without prototype is any
+  return Object.create(null);
 }
 
 export function isList(value: Value): value is readonly Value[] {

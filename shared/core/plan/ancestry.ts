@@ -13,9 +13,7 @@ export function ancestryOf(definition: Definition, ordinals: ReadonlyMap<string,
       const need = ordinals.get(name);
       if (need === undefined) continue;
       row[need >> 3] = (row[need >> 3] ?? 0) | (1 << (need & 7));
-      const inherited = rows[need];
-      for (let at = 0; inherited !== undefined && at < row.length; at++)
-        row[at] = (row[at] ?? 0) | (inherited[at] ?? 0);
+      for (const [at, bits] of (rows[need] ?? []).entries()) row[at] = (row[at] ?? 0) | bits;
     }
     rows.push(row);
   }
