@@ -1,0 +1,94 @@
+// The one composition of the embedded server: every part of Millrace in one process, durable in one folder.
+//
+//   <folder>/layout.json            what the folder is and how many shards it has, for ever
+//   <folder>/registry/              journal of definitions
+//   <folder>/shards/<n>/journal/    the truth about the runs of a shard
+//   <folder>/shards/<n>/store/      their folded state
+//   <folder>/blobs/                 large payloads
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { openFolderBlobs } from "@millrace/blobs/folder/folder-blobs.ts";
+import { systemClock } from "@millrace/clock/system.ts";
+import type { Config } from "@millrace/config/config.ts";
+import { startConnectors } from "@millrace/connectors/connectors.ts";
+import { type Gateway, startGateway } from "@millrace/gateway/gateway.ts";
+import { openFileJournal } from "@millrace/journal/file/open.ts";
+import { shardId } from "@millrace/model/ids.ts";
+import type { FindDefinition } from "@millrace/shard-host/decider.ts";
+import { Node } from "@millrace/shard-host/node.ts";
+import { JournaledRegistry } from "@millrace/shard-host/registry/registry.ts";
+import { Shard } from "@millrace/shard-host/shard.ts";
+import { openLmdbStore } from "@millrace/store/lmdb/open.ts";
+import { EventLoopWatch } from "@millrace/telemetry/event-loop.ts";
+import type { Log } from "@millrace/telemetry/logger.ts";
+import { createMetrics } from "@millrace/telemetry/metrics.ts";
+import { settleLayout } from "./layout.ts";
+import { observeShard, sampleNode } from "./observe.ts";
+
+/** A running server. */
+export interface Server {
+  readonly gateway: Gateway;
+  /** Stops taking in, finishes what is under way for at most the configured grace, and makes everything durable. */
+  stop(): Promise<void>;
+}
+
+export interface ComposeParts {
+  readonly config: Config;
+  readonly log: Log;
+  /** Hears how recovery comes along: records read so far, over all shards. */
+  readonly progress: (records: number) => void;
+}
+
+/** Starts everything. Rejects when a folder, file or address cannot be had; nothing keeps running then. */
+export async function startServer({ config, log, progress }: ComposeParts): Promise<Server> {
+  const { folder, shards: shardCount, retentionMs } = config.storage;
+  await settleLayout(folder, shardCount);
+  const metrics = createMetrics();
+  const loopWatch = new EventLoopWatch();
+  metrics.sample(() => metrics.setEventLoop(loopWatch.read()));
+  const [registry, blobs] = await Promise.all([
+    JournaledRegistry.open(() => openFileJournal(join(folder, "registry")), systemClock),
+    openFolderBlobs(join(folder, "blobs")),
+  ]);
+  const findDefinition: FindDefinition = (tenant, name, version) => registry.get(tenant, name, version);
+  const openShard = async (index: number): Promise<Shard> => {
+    const home = join(folder, "shards", String(index));
+    return new Shard({
+      id: shardId(index),
+      node: hostname(),
+      openJournal: () => openFileJournal(join(home, "journal")),
+      store: await openLmdbStore(join(home, "store"), { retentionMs }),
+      blobs,
+      clock: systemClock,
+      findDefinition,
+      observer: observeShard(index, { log, metrics, progress }),
+    });
+  };
+  const node = new Node(await Promise.all(Array.from({ length: shardCount }, (_, index) => openShard(index))));
+  await node.open();
+  sampleNode(node, metrics);
+  const gateway = await startGateway({
+    shards: node,
+    registry,
+    blobs,
+    clock: systemClock,
+    log: log.with({}),
+    metrics,
+    listen: config.gateway,
+  });
+  const connectors = startConnectors({
+    address: gateway.grpcAddress,
+    capacity: config.connectors.capacity,
+    http: { allow: config.connectors.httpAllow },
+  });
+  return {
+    gateway,
+    stop: async () => {
+      await connectors.stop({ timeoutMs: config.gateway.stopGraceMs });
+      await gateway.stop(config.gateway.stopGraceMs);
+      await node.stop();
+      await Promise.all([registry.close(), blobs.close()]);
+      loopWatch.stop();
+    },
+  };
+}
