@@ -182,6 +182,17 @@ export const FAILURES = {
     message: "The attempt was stopped because its run was asked to stop.",
     guidance: "Nothing to do if the cancellation was wanted; else retry the run.",
   },
+  HTTP_INPUT_INVALID: {
+    class: "permanent",
+    message: "The step's input does not describe a request.",
+    guidance: "Correct the field that the message names in the step's with.",
+  },
+  HTTP_UNEXPECTED_ANSWER: {
+    class: "permanent",
+    message: "The service answered in a way that the step does not take.",
+    guidance:
+      "If the status is a good one, name it in the step's expect; else compare the request with the service's documentation.",
+  },
   HTTP_BAD_REQUEST: {
     class: "permanent",
     message: "The service refused the request as invalid.",
