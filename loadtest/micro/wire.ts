@@ -1,7 +1,10 @@
-// What encoding and decoding of the worker stream's frames costs, generated codecs alone against the fast ones. Prints a
+// What encoding and decoding the frames of the worker and submit streams costs, generated codecs alone against the fast ones. Prints a
 // JSON line a figure. Each variant runs in a process of its own, as in production: two writers in one process make every
 // call site of the generated code polymorphic. Rounds alternate, so that a noisy machine is noisy for both.
+
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { RunServiceService, SubmitRunsRequest, SubmitRunsResponse } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { ConnectRequest, ConnectResponse, WorkerServiceService } from "@millrace/rpc/generated/millrace/v1/workers.ts";
 import { fastMethods } from "@millrace/rpc/wire/fast-methods.ts";
 
@@ -49,40 +52,69 @@ function compare(): void {
 
 function measure(variant: Variant): Figures {
   const { connect } = variant === "fast" ? fastMethods(WorkerServiceService) : WorkerServiceService;
-  const tasks = ConnectResponse.fromPartial({ tasks: Array.from({ length: BATCH }, (_, index) => task(index)) });
-  const results = ConnectRequest.fromPartial({ results: Array.from({ length: BATCH }, (_, index) => result(index)) });
+  const { submitRuns } = variant === "fast" ? fastMethods(RunServiceService) : RunServiceService;
+  const tasks = ConnectResponse.fromPartial({ tasks: batchOf(task) });
+  const results = ConnectRequest.fromPartial({ results: batchOf(result) });
+  const starts = SubmitRunsRequest.fromPartial({ runs: batchOf(start) });
+  const ends = SubmitRunsResponse.fromPartial({ ended: batchOf(end) });
   const taskBytes = connect.responseSerialize(tasks);
   const resultBytes = connect.requestSerialize(results);
+  const startBytes = submitRuns.requestSerialize(starts);
+  const endBytes = submitRuns.responseSerialize(ends);
   return {
-    "task encode, µs": perMessageUs(() => connect.responseSerialize(tasks).length),
-    "task decode, µs": perMessageUs(() => connect.responseDeserialize(taskBytes).tasks.length),
-    "task decode and payload as text, µs": perMessageUs(() => {
-      let characters = 0;
-      for (const { input } of connect.responseDeserialize(taskBytes).tasks) characters += input.toString().length;
-      return characters;
-    }),
-    "result encode, µs": perMessageUs(() => connect.requestSerialize(results).length),
-    "result decode, µs": perMessageUs(() => connect.requestDeserialize(resultBytes).results.length),
-    "result decode and payload as text, µs": perMessageUs(() => {
+    "task encode": perMessageUs(() => connect.responseSerialize(tasks).length),
+    "task decode": perMessageUs(() => connect.responseDeserialize(taskBytes).tasks.length),
+    "result encode": perMessageUs(() => connect.requestSerialize(results).length),
+    "result decode": perMessageUs(() => connect.requestDeserialize(resultBytes).results.length),
+    "result decode, payload to text": perMessageUs(() => {
       let characters = 0;
       for (const { outcome } of connect.requestDeserialize(resultBytes).results) {
         if (outcome?.$case === "output") characters += outcome.value.toString().length;
       }
       return characters;
     }),
+    "start encode": perMessageUs(() => submitRuns.requestSerialize(starts).length),
+    "start decode": perMessageUs(() => submitRuns.requestDeserialize(startBytes).runs.length),
+    "end encode": perMessageUs(() => submitRuns.responseSerialize(ends).length),
+    "end decode": perMessageUs(() => submitRuns.responseDeserialize(endBytes).ended.length),
+  };
+}
+
+function batchOf<Message>(make: (index: number) => Message): Message[] {
+  return Array.from({ length: BATCH }, (_, index) => make(index));
+}
+
+/** Run IDs differ in their random part, so that no cache of strings helps where it would not in earnest. */
+function runIdOf(index: number): string {
+  return `01jd8z6k3mq0${createHash("md5").update(String(index)).digest("hex").slice(0, 8)}`;
+}
+
+function start(index: number): SubmitRunsRequest["runs"][number] {
+  return { ref: 1_000_000 + index, workflow: "order-paid", input: PAYLOAD, idempotencyKey: "", version: 0 };
+}
+
+function end(index: number): SubmitRunsResponse["ended"][number] {
+  return {
+    ref: 1_000_000 + index,
+    runId: runIdOf(index),
+    status: 4,
+    output: PAYLOAD,
+    failure: undefined,
+    failedStep: "",
+    endTimeMs: 1_782_907_200_000 + index,
   };
 }
 
 function task(index: number): ConnectResponse["tasks"][number] {
   return {
-    runId: "01jd8z6k3mq0rs7t2x9y",
+    runId: runIdOf(index),
     epoch: 1,
     step: index % 5,
     item: 0,
     attempt: 1,
     taskType: "acme.charge",
     input: PAYLOAD,
-    idempotencyKey: `01jd8z6k3mq0rs7t2x9y-1-${index % 5}-0`,
+    idempotencyKey: `${runIdOf(index)}-1-${index % 5}-0`,
     timeoutMs: 300_000,
     stepName: "charge",
     workflow: "order-paid",
@@ -92,7 +124,7 @@ function task(index: number): ConnectResponse["tasks"][number] {
 
 function result(index: number): ConnectRequest["results"][number] {
   return {
-    runId: "01jd8z6k3mq0rs7t2x9y",
+    runId: runIdOf(index),
     epoch: 1,
     step: index % 5,
     item: 0,
