@@ -1,0 +1,50 @@
+import { encodeRunState } from "@millrace/codec/run-state-v1.ts";
+import { mintRunId } from "@millrace/core/run-id.ts";
+import { parseDefinition } from "@millrace/definition/parse.ts";
+import type { RunView } from "@millrace/link/link.ts";
+import type { Definition } from "@millrace/model/definition.ts";
+import { position, slot, tenantId } from "@millrace/model/ids.ts";
+import { json } from "@millrace/model/payload.ts";
+import type { RunState, StepState } from "@millrace/model/run-state.ts";
+
+export const STARTED_MS = 1_767_225_600_000;
+
+export function definitionOf(source: string): Definition {
+  const parsed = parseDefinition(source);
+  if (parsed.type === "problems") throw new Error(JSON.stringify(parsed.problems));
+  return parsed.definition;
+}
+
+/** A run of the definition whose steps are in the given states. */
+export function makeRun(definition: Definition, steps: StepState[], over: Partial<RunState> = {}): RunState {
+  return {
+    runId: mintRunId(STARTED_MS, slot(7), 1, 2),
+    tenant: tenantId("default"),
+    workflow: definition.name,
+    version: 3,
+    status: "running",
+    epoch: 1,
+    input: json('{"in":1}'),
+    output: null,
+    failure: null,
+    reason: "",
+    idempotencyKey: "",
+    inputHash: "",
+    traceparent: "",
+    startedMs: STARTED_MS,
+    epochStartedMs: STARTED_MS,
+    endedMs: 0,
+    cancelDeadlineMs: 0,
+    steps,
+    openSteps: steps.length,
+    openAttempts: 0,
+    signals: [],
+    signalIds: [],
+    retryRequestId: "",
+    ...over,
+  };
+}
+
+export function viewOf(run: RunState, definition: Definition): RunView {
+  return { runId: run.runId, bytes: encodeRunState(run), position: position(1), definition: JSON.stringify(definition) };
+}
