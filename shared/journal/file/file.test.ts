@@ -161,6 +161,14 @@ describe("a recycled segment", () => {
     expect(journal.bytes()).toBe(before);
     await journal.close();
   });
+
+  it("is not taken from what a dead process did not finish making", async () => {
+    const disk = new CrashDisk(new Map([["3.spare", Buffer.alloc(SEGMENT_BYTES - 1)]]));
+    const journal = await openOn(disk);
+    await appendAll(journal, ["a"]);
+    expect(await disk.list()).toEqual([{ name: segmentName(position(1)), bytes: SEGMENT_BYTES }]);
+    await journal.close();
+  });
 });
 
 describe("damage", () => {

@@ -2,7 +2,7 @@ import { VirtualClock } from "@millrace/clock/virtual.ts";
 import { position, term } from "@millrace/model/ids.ts";
 import { describe, expect, it } from "vitest";
 import type { Journal } from "../journal.ts";
-import { encodeRecord } from "../record.ts";
+import { encodeRecord, RECORD_HEADER_BYTES } from "../record.ts";
 import { LOST_AFTER_MS, type MemoryFault, MemoryLog } from "./log.ts";
 import { openMemoryJournal } from "./open.ts";
 
@@ -107,6 +107,18 @@ describe("the memory journal", () => {
     await clock.run();
     expect(answers.slice(2).toSorted()).toEqual(["b stale", "c appended"]);
     expect(await stored()).toEqual(["a", "c"]);
+  });
+
+  it("holds the bytes of the records it holds", async () => {
+    const { clock, open, append } = makeRig();
+    const journal = await open();
+    append(journal, "four");
+    await clock.run();
+    append(journal, "eight888");
+    await clock.run();
+    expect(journal.bytes()).toBe(2 * RECORD_HEADER_BYTES + 12);
+    await journal.truncateBefore(position(2));
+    expect(journal.bytes()).toBe(RECORD_HEADER_BYTES + 8);
   });
 
   it("releases a delayed append", async () => {
