@@ -47,9 +47,8 @@ export function applyToMain(main: MainEnvironment, scopes: Scopes, slice: Slice,
   });
 }
 
-/** Applies a slice's part to a day of history, unless it has it already. */
+/** Applies a slice's part to a day of history that has not got it yet. */
 export function applyToHistory(history: HistoryEnvironment, scopes: Scopes, part: HistoryPart, slice: number): void {
-  if (sliceNumberOf(history.facts) >= slice) return;
   undoable(history, scopes, () => {
     for (const row of part.removed) {
       packRun(row.runId, runKey, 0);
@@ -83,9 +82,8 @@ export function applyToHistory(history: HistoryEnvironment, scopes: Scopes, part
   });
 }
 
-/** Applies a slice's part to a day of keys, unless it has it already. */
+/** Applies a slice's part to a day of keys that has not got it yet. */
 export function applyToKeys(keys: KeyEnvironment, part: KeysPart, slice: number): void {
-  if (sliceNumberOf(keys.facts) >= slice) return;
   keys.root.transactionSync(() => {
     for (const { hash, value } of part.entries) keys.keys.putSync(hash, value);
     keys.facts.putSync(SLICE_FACT, numberBytes(slice));

@@ -1,20 +1,10 @@
 // Whether a store's files can be trusted before they are mapped: `state.json` says how they were left.
 //
-// While a store is open the note says `open`; closing writes `closed` with the size and time of change of every file.
-// A file that is as a closed store left it needs no look. Any other is probed in a child process (`probe.ts`): after a
-// kill that is the files changed since the store was opened, and what was changed by somebody else.
+// It lists every file's size and time of change, as a closing store or a probe left them. A file that is still so needs
+// no look. Any other is probed in a child process (`probe.ts`): after a kill that is the files written to since, and at
+// any time what was changed by somebody else. A note that is missing or stale only costs a probe.
 import { spawn } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StoreDamaged } from "../store.ts";
@@ -39,23 +29,32 @@ export function filesOf(folder: string): string[] {
   );
 }
 
-/** Probes the files that are not as a closed store left them, and notes that the store is open. Rejects with {@link StoreDamaged}. */
-export async function takeOver(folder: string): Promise<void> {
+/** Probes the files that are not as they were left. Rejects with {@link StoreDamaged}. */
+export async function lookOver(folder: string): Promise<void> {
   const known = readNote(folder);
-  const files = filesOf(folder);
-  const doubtful = files.filter((file) => {
+  const doubtful = filesOf(folder).filter((file) => {
     const noted = known.get(file);
     const state = stateOf(folder, file);
     return noted === undefined || noted.bytes !== state.bytes || noted.changedMs !== state.changedMs;
   });
-  if (doubtful.length > 0) await probe(folder, doubtful);
-  // Files that stay as they are keep their entry: a kill later on leaves only the changed ones in doubt.
-  writeNote(folder, files);
+  if (doubtful.length === 0) return;
+  await probe(folder, doubtful);
+  noteFiles(folder);
 }
 
-/** Notes how the files were left. Nothing may change them afterwards. */
-export function handBack(folder: string): void {
-  writeNote(folder, filesOf(folder));
+/** Notes how the files are left. */
+export function noteFiles(folder: string): void {
+  const path = join(folder, NOTE_FILE);
+  const states = filesOf(folder).map((file) => {
+    const { bytes, changedMs } = stateOf(folder, file);
+    return [file, [bytes, changedMs]] as const;
+  });
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(Object.fromEntries(states)), { flush: true });
+    renameSync(`${path}.new`, path);
+  } catch {
+    // On a full disk there is no new note, and the next opening probes.
+  }
 }
 
 function probe(folder: string, files: readonly string[]): Promise<void> {
@@ -96,26 +95,6 @@ function readNote(folder: string): Map<string, FileState> {
     if (typeof bytes === "number" && typeof changedMs === "number") known.set(file, { bytes, changedMs });
   }
   return known;
-}
-
-function writeNote(folder: string, files: readonly string[]): void {
-  const states = files.map((file) => {
-    const { bytes, changedMs } = stateOf(folder, file);
-    return [file, [bytes, changedMs]] as const;
-  });
-  const path = join(folder, NOTE_FILE);
-  const handle = openSync(`${path}.new`, "w");
-  writeSync(handle, JSON.stringify(Object.fromEntries(states)));
-  fsyncSync(handle);
-  closeSync(handle);
-  renameSync(`${path}.new`, path);
-  syncFolder(folder);
-}
-
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, "r");
-  fsyncSync(handle);
-  closeSync(handle);
 }
 
 function stateOf(folder: string, file: string): FileState {

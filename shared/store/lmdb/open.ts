@@ -1,10 +1,10 @@
 import { mkdir, rename } from "node:fs/promises";
 import { RETENTION_MS, type Store, type StoreOptions } from "../store.ts";
 import { applyToHistory, applyToKeys } from "./apply.ts";
-import { takeOver } from "./condition.ts";
+import { lookOver } from "./condition.ts";
 import { type MainEnvironment, openHistory, openKeys, openMain } from "./environment.ts";
 import { sliceNumberOf } from "./facts.ts";
-import { decodeRedo } from "./redo.ts";
+import { daysOf, decodeRedo } from "./redo.ts";
 import { Scopes } from "./scopes.ts";
 import { LmdbStore } from "./store.ts";
 
@@ -15,7 +15,7 @@ import { LmdbStore } from "./store.ts";
  */
 export async function openLmdbStore(folder: string, options: StoreOptions = {}): Promise<Store> {
   await mkdir(folder, { recursive: true });
-  await takeOver(folder);
+  await lookOver(folder);
   const main = openMain(folder);
   try {
     await finishLastSlice(folder, main);
@@ -33,20 +33,25 @@ export async function setAside(folder: string): Promise<string> {
   return aside;
 }
 
-/** Applies what a crash kept from being applied (see `redo.ts`). */
+/** Applies what a crash kept from being applied (see `redo.ts`). Reads a part only when its day lacks it. */
 async function finishLastSlice(folder: string, main: MainEnvironment): Promise<void> {
   const parts = [...main.redo.getRange({})].map(({ value }) => value);
-  if (parts.length === 0) return;
+  const days = daysOf(parts);
   const slice = sliceNumberOf(main.facts);
-  const redo = decodeRedo(parts, main.path);
-  for (const part of redo.keys.values()) {
-    const day = openKeys(folder, part.period);
-    applyToKeys(day, part, slice);
+  for (const period of days.keys) {
+    const day = openKeys(folder, period);
+    if (sliceNumberOf(day.facts) < slice) {
+      const part = decodeRedo(parts, main.path).keys.get(period);
+      if (part !== undefined) applyToKeys(day, part, slice);
+    }
     await day.root.close();
   }
-  for (const part of redo.history.values()) {
-    const day = openHistory(folder, part.period);
-    applyToHistory(day, new Scopes(day), part, slice);
+  for (const period of days.history) {
+    const day = openHistory(folder, period);
+    if (sliceNumberOf(day.facts) < slice) {
+      const part = decodeRedo(parts, main.path).history.get(period);
+      if (part !== undefined) applyToHistory(day, new Scopes(day), part, slice);
+    }
     await day.root.close();
   }
 }

@@ -87,6 +87,13 @@ export function* encodeRedo(redo: Redo): Generator<Buffer> {
   }
 }
 
+/** The days that values of the `redo` database are about. */
+export function daysOf(parts: readonly Buffer[]): { readonly history: Set<number>; readonly keys: Set<number> } {
+  const days = { history: new Set<number>(), keys: new Set<number>() };
+  for (const bytes of parts) (bytes[0] === KEYS ? days.keys : days.history).add(bytes.readUInt32BE(1));
+  return days;
+}
+
 /** Reads values of the `redo` database back. Throws StoreDamaged. */
 export function decodeRedo(parts: readonly Buffer[], file: string): Redo {
   const redo = new RedoBuilder();

@@ -21,7 +21,7 @@ import {
   type StoredRun,
 } from "../store.ts";
 import { packRun, packTimer, RUN_KEY_BYTES, TIMER_KEY_BYTES, unpackRun } from "./binary-key.ts";
-import { filesOf, handBack } from "./condition.ts";
+import { filesOf, noteFiles } from "./condition.ts";
 import { unseal } from "./envelope.ts";
 import { historyFile, historyPeriod, keysFile, keysPeriod, type MainEnvironment } from "./environment.ts";
 import { aheadOf, metaOf } from "./facts.ts";
@@ -162,7 +162,7 @@ export class LmdbStore implements Store {
     await this.#history.close();
     await this.#keys.close();
     await this.#main.root.close();
-    handBack(this.#folder);
+    noteFiles(this.#folder);
   }
 
   #changed(file: string, bytes: number): void {
