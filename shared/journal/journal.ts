@@ -49,11 +49,12 @@ export interface Journal {
   tail(): JournalTail;
   /**
    * Appends one frame behind `expected`, the position of the last record the writer knows.
-   * Calls `done` exactly once, never before returning. After `stale` or `unknown` every later append is `stale`.
+   * Calls `done` exactly once, never before returning; until then the frame must not change. After `stale` or `unknown`
+   * every later append is `stale`. Throws when the frame is not the record that comes next, or after `close`.
    */
   append(expected: Position, frame: Uint8Array, done: (outcome: AppendOutcome) => void): void;
   /**
-   * Visits every record from `from` to the tail in order, yielding to the event loop now and then.
+   * Visits every record from `from` (1 at least) to the tail in order, yielding to the event loop now and then.
    * Rejects with {@link JournalTruncated} when `from` was truncated, and with {@link JournalDamaged} at a gap or a
    * record that is wrong anywhere but at the torn tail (which opening has already cut off).
    */
@@ -66,7 +67,10 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** Opens the journal of one shard, cutting off a torn tail. Rejects if another process has it open. */
+/**
+ * Opens the journal of one shard, cutting off a torn tail. Where only one process can reach the journal, rejects with
+ * {@link JournalLocked} while it is open; elsewhere every journal opened before is `stale` from now on.
+ */
 export type OpenJournal = () => Promise<Journal>;
 
 /** Reading began before the first record that is still held. */
