@@ -15,10 +15,10 @@ import {
 import type { Finding, Problem } from "./problem.ts";
 
 /** The largest source (workflows.proto). */
-export const SOURCE_BYTES_MAX = 256 * 1024;
+const SOURCE_BYTES_MAX = 256 * 1024;
 
 /** The deepest nesting of maps and lists; schemas, templates and their compilers recurse this deep. */
-export const SOURCE_DEPTH_MAX = 64;
+const SOURCE_DEPTH_MAX = 64;
 
 /** The most values once aliases are followed: an alias costs a few bytes and may stand for thousands. */
 const VALUES_MAX = 100_000;

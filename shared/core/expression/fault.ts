@@ -1,7 +1,7 @@
 // How an evaluation stops early. Inside this folder a fault is thrown, because CEL's `||`, `&&`, `all` and `exists`
 // may absorb one far from where it arose; the folder's public functions turn it into a Failure value.
 
-export type FaultCode = "EXPRESSION_FAILED" | "EXPRESSION_TYPE" | "EXPRESSION_TOO_LARGE" | "EXPRESSION_TOO_COSTLY";
+type FaultCode = "EXPRESSION_FAILED" | "EXPRESSION_TYPE" | "EXPRESSION_TOO_LARGE" | "EXPRESSION_TOO_COSTLY";
 
 export class Fault extends Error {
   readonly code: FaultCode;

@@ -17,7 +17,7 @@ export const EXPRESSION_CHARACTERS_MAX = 4_096;
 const LIMITS = { maxAstNodes: 1_000, maxDepth: 64, maxListElements: 256, maxMapEntries: 256, maxCallArguments: 8 };
 
 /** Everything an expression may name at the top. */
-export const VARIABLES = ["input", "trigger", "steps", "run", "item", "index"] as const;
+const VARIABLES = ["input", "trigger", "steps", "run", "item", "index"] as const;
 
 /** The type of `math`; the library knows types by their constructors. */
 class MathNamespace {

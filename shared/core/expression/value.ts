@@ -28,7 +28,7 @@ export class Optional {
 /** The optional without a value. */
 export const NONE = new Optional(undefined);
 
-export interface ValueMap {
+interface ValueMap {
   readonly [key: string]: Value;
 }
 
@@ -46,17 +46,7 @@ export type Value =
   | ValueMap;
 
 /** CEL's name of a value's type. */
-export type Kind =
-  | "null"
-  | "bool"
-  | "double"
-  | "int"
-  | "string"
-  | "list"
-  | "map"
-  | "timestamp"
-  | "duration"
-  | "optional";
+type Kind = "null" | "bool" | "double" | "int" | "string" | "list" | "map" | "timestamp" | "duration" | "optional";
 
 export function kindOf(value: Value): Kind {
   switch (typeof value) {
