@@ -1,0 +1,234 @@
+import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
+import { json, type Payload } from "@millrace/model/payload.ts";
+import { FailureClass } from "@millrace/rpc/generated/millrace/v1/failures.ts";
+import type {
+  ConnectRequest,
+  ConnectResponse,
+  TaskResult,
+  WorkerHello,
+} from "@millrace/rpc/generated/millrace/v1/workers.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { done } from "../testdata/fake-shards.ts";
+import { makeTask } from "../testdata/make-task.ts";
+import { type ServedGateway, serveGateway } from "../testdata/served-gateway.ts";
+
+let served: ServedGateway;
+beforeAll(async () => {
+  served = await serveGateway();
+});
+afterAll(() => served.close());
+beforeEach(() => {
+  served.shards.handed.length = 0;
+  served.shards.reply = done;
+});
+
+type Call = ClientDuplexStream<ConnectRequest, ConnectResponse>;
+
+const frame = (over: Partial<ConnectRequest>): ConnectRequest => ({
+  hello: undefined,
+  credits: 0,
+  results: [],
+  frame: 0,
+  heartbeats: [],
+  draining: false,
+  ...over,
+});
+
+const hello = (over: Partial<WorkerHello> = {}): WorkerHello => ({
+  name: "w",
+  build: "b1",
+  taskTypes: ["t"],
+  holding: [],
+  ...over,
+});
+
+class TestWorker {
+  readonly call: Call;
+  readonly frames: ConnectResponse[] = [];
+  readonly over: Promise<ServiceError | undefined>;
+  constructor() {
+    this.call = served.workers.connect();
+    this.call.on("data", (response: ConnectResponse) => this.frames.push(response));
+    this.over = new Promise((resolve) => this.call.on("end", () => resolve(undefined)).on("error", resolve));
+  }
+  send(over: Partial<ConnectRequest>): void {
+    this.call.write(frame(over));
+  }
+  tasks() {
+    return this.frames.flatMap(({ tasks }) => tasks);
+  }
+  settled() {
+    return this.frames.flatMap(({ settled }) => settled);
+  }
+  async finish(): Promise<ServiceError | undefined> {
+    this.call.end();
+    return this.over;
+  }
+}
+
+const result = (over: Partial<TaskResult> = {}): TaskResult => ({
+  runId: makeTask(1).runId,
+  epoch: 1,
+  step: 0,
+  item: 0,
+  attempt: 1,
+  outcome: { $case: "output", value: Buffer.from("1") },
+  logs: Buffer.alloc(0),
+  ...over,
+});
+
+const recorded = () =>
+  served.shards.handed.flatMap(({ envelope: { command } }) => (command.type === "result" ? [command.result] : []));
+
+/** What the shards were told of one result sent over the wire. */
+async function report(over: Partial<TaskResult>) {
+  const worker = new TestWorker();
+  worker.send({ hello: hello() });
+  worker.send({ results: [result(over)], frame: 1 });
+  await expect.poll(() => worker.settled()).toEqual([1]);
+  expect(await worker.finish()).toBe(undefined);
+  const [told] = recorded();
+  if (told === undefined) throw new Error("a result was handed in");
+  return told;
+}
+
+describe("Connect", () => {
+  it("welcomes a worker, hands it tasks and settles its results", async () => {
+    const worker = new TestWorker();
+    worker.send({ hello: hello(), credits: 2 });
+    await expect.poll(() => worker.frames[0]?.welcome?.heartbeatIntervalMs).toBe(5_000);
+    served.shards.enqueue(makeTask(1), makeTask(2, { item: 4 }));
+    await expect.poll(() => worker.tasks().length).toBe(2);
+    expect(worker.tasks()).toMatchObject([
+      { runId: makeTask(1).runId, item: 0, attempt: 1, taskType: "t", input: Buffer.from('{"n":1}'), tenant: "acme" },
+      { runId: makeTask(2).runId, item: 5, idempotencyKey: "k", timeoutMs: 10_000, stepName: "a", workflow: "flow" },
+    ]);
+    worker.send({ results: worker.tasks().map((task) => result({ runId: task.runId, item: task.item })), frame: 9 });
+    await expect.poll(() => worker.settled()).toEqual([9]);
+    expect(recorded()).toMatchObject([
+      { item: -1, worker: "w@b1" },
+      { item: 4, outcome: { type: "completed", output: "1" } },
+    ]);
+    expect(await worker.finish()).toBe(undefined);
+  });
+
+  it("ends a drained stream after its last frame is settled", async () => {
+    const worker = new TestWorker();
+    worker.send({ hello: hello(), credits: 1 });
+    worker.send({ draining: true, results: [result()], frame: 3 });
+    expect(await worker.finish()).toBe(undefined);
+    expect(worker.settled()).toEqual([3]);
+  });
+
+  it.each<[string, Partial<ConnectRequest>]>([
+    ["hello", { credits: 1 }],
+    ["hello.name", { hello: hello({ name: "" }) }],
+    ["hello.build", { hello: hello({ build: "b".repeat(65) }) }],
+    ["hello.task_types", { hello: hello({ taskTypes: [] }) }],
+    ["hello.task_types[1]", { hello: hello({ taskTypes: ["ok", "not ok"] }) }],
+    ["credits", { hello: hello(), credits: 10_001 }],
+    ["frame", { hello: hello(), results: [result()] }],
+  ])("I8: refuses a bad %s", async (field, over) => {
+    const worker = new TestWorker();
+    worker.send(over);
+    const error = await worker.over;
+    expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining(field) });
+    expect(served.shards.handed).toEqual([]);
+  });
+
+  it("I8: fails a step whose output is no JSON, naming the place", async () => {
+    const told = await report({ outcome: { $case: "output", value: Buffer.from("[1,") } });
+    expect(told.outcome).toMatchObject({
+      type: "failed",
+      failure: { code: "OUTPUT_NOT_JSON", class: "permanent", message: expect.stringContaining("byte 3") },
+    });
+  });
+
+  it("I1: stores a large output before the result that names it", async () => {
+    const value = Buffer.from(JSON.stringify("z".repeat(100_000)));
+    const { outcome, runId } = await report({ outcome: { $case: "output", value } });
+    const output: Payload = outcome.type === "completed" ? outcome.output : json("null");
+    if (typeof output === "string") throw new Error("the output is a blob");
+    expect(await served.blobs.get(runId, output)).toEqual(value);
+  });
+
+  it("does not settle what could not be stored: the stream ends and the worker sends it again", async () => {
+    served.blobs.full = true;
+    const worker = new TestWorker();
+    const value = Buffer.from(JSON.stringify("z".repeat(100_000)));
+    worker.send({ hello: hello(), results: [result({ outcome: { $case: "output", value } })], frame: 1 });
+    expect(await worker.over).toMatchObject({ code: status.UNAVAILABLE });
+    served.blobs.full = false;
+    expect([worker.settled(), served.shards.handed]).toEqual([[], []]);
+  });
+
+  it("takes failures and cancellations, with bounds on their words", async () => {
+    const failure = {
+      code: "",
+      class: FailureClass.UNSPECIFIED,
+      message: "m".repeat(5_000),
+      guidance: "",
+      retryAfterMs: 1e12,
+    };
+    const told = await report({ outcome: { $case: "failure", value: failure } });
+    expect(told.outcome).toMatchObject({
+      failure: { code: "WORKER_ERROR", class: "transient", retryAfterMs: 86_400_000 },
+    });
+    if (told.outcome.type === "failed") expect(told.outcome.failure.message.length).toBe(4_096);
+    served.shards.handed.length = 0;
+    expect((await report({ outcome: { $case: "cancelled", value: true } })).outcome).toEqual({ type: "cancelled" });
+  });
+
+  it("keeps logs, and says so when they are dropped", async () => {
+    expect((await report({ logs: Buffer.from('[{"msg":"hi"}]') })).logs).toBe('[{"msg":"hi"}]');
+    served.shards.handed.length = 0;
+    expect((await report({ logs: Buffer.alloc(70_000, "x") })).logs).toContain("64 KiB");
+    served.shards.handed.length = 0;
+    expect((await report({ logs: Buffer.from("{}") })).logs).toContain("not a JSON array");
+  });
+
+  it("sends a large input, read from its blob", async () => {
+    const input = Buffer.from(JSON.stringify("i".repeat(100_000)));
+    const ref = await served.blobs.put(makeTask(5).runId, input);
+    const worker = new TestWorker();
+    worker.send({ hello: hello(), credits: 1 });
+    served.shards.enqueue(makeTask(5, { input: ref }));
+    await expect.poll(() => worker.tasks()[0]?.input.equals(input)).toBe(true);
+    worker.send({ results: [result({ runId: makeTask(5).runId })], frame: 1 });
+    await worker.finish();
+  });
+
+  it("shows progress of a running attempt", async () => {
+    const worker = new TestWorker();
+    worker.send({ hello: hello(), credits: 1 });
+    served.shards.enqueue(makeTask(6));
+    await expect.poll(() => worker.tasks().length).toBe(1);
+    const { runId, epoch, step, item, attempt } = result({ runId: makeTask(6).runId });
+    worker.send({ heartbeats: [{ task: { runId, epoch, step, item, attempt }, progress: Buffer.from('{"p":1}') }] });
+    await expect.poll(() => served.gateway.hub.live(makeTask(6))?.progress).toBe('{"p":1}');
+    worker.send({ results: [result({ runId })], frame: 1 });
+    await worker.finish();
+  });
+
+  it("I3: a worker that reconnects keeps what it holds and its frame is settled once", async () => {
+    const first = new TestWorker();
+    first.send({ hello: hello(), credits: 1 });
+    served.shards.enqueue(makeTask(7));
+    await expect.poll(() => first.tasks().length).toBe(1);
+    first.call.cancel();
+    await first.over;
+    const token = { runId: makeTask(7).runId, epoch: 1, step: 0, item: 0, attempt: 1 };
+    const again = new TestWorker();
+    again.send({ hello: hello({ holding: [token] }), credits: 1 });
+    await expect.poll(() => again.frames.length).toBeGreaterThan(0);
+    served.shards.enqueue(makeTask(7), makeTask(8));
+    await expect.poll(() => again.tasks().map((task) => task.runId)).toEqual([makeTask(8).runId]);
+    again.send({ results: [result({ runId: token.runId }), result({ runId: makeTask(8).runId })], frame: 1 });
+    await expect.poll(() => again.settled()).toEqual([1]);
+    expect(recorded().map(({ runId, startedMs }) => [runId, startedMs > 0])).toEqual([
+      [makeTask(7).runId, true],
+      [makeTask(8).runId, true],
+    ]);
+    await again.finish();
+  });
+});
