@@ -13,13 +13,13 @@ export const MESSAGE_NAMES = Object.keys(MESSAGES).filter((name): name is Messag
 /** The codec ts-proto generated for a message. */
 export function generatedCodec<Name extends MessageName>(name: Name): runs.MessageFns<Messages[Name]> {
   const found: unknown = Reflect.get({ ...failures, ...runs, ...workers, ...workflows }, name.replace(/^.*\./, ""));
-  // A table from names to codecs would lose which message each codec is for.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a table of codecs by name would lose which message each is for
   return found as runs.MessageFns<Messages[Name]>;
 }
 
 /** Any message of this type, payloads being JSON as JSON.stringify writes it. */
 export function arbitraryMessage<Name extends MessageName>(name: Name): fc.Arbitrary<Messages[Name]> {
-  // Made from the table that was generated together with the type.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made from the table that was generated with the type
   return arbitraryFields(name) as unknown as fc.Arbitrary<Messages[Name]>;
 }
 

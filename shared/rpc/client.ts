@@ -33,7 +33,7 @@ export function createRpcClient<RpcClient extends Client>(
   channelCredentials: ChannelCredentials = credentials.createInsecure(),
 ): RpcClient {
   const made = makeGenericClientConstructor(fastMethods(clientClass.service), clientClass.serviceName);
-  // grpc-js types what it makes by its methods' names only; it is the class passed in, with other codecs.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js types no methods; it is the class passed in, with other codecs
   const FastClient = made as unknown as RpcClientClass<RpcClient>;
   return new FastClient(address, channelCredentials, CHANNEL_OPTIONS);
 }

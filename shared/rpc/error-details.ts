@@ -1,6 +1,6 @@
 // Refusals on the wire: a status whose `grpc-status-details-bin` trailer holds a google.rpc.Status with typed details, and
 // the same details as proto JSON for the HTTP API. `call-failure.ts` reads them back.
-import { Metadata, type ServiceError } from "@grpc/grpc-js";
+import { status as grpcStatus, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { REFUSALS } from "@millrace/errors/catalogue.ts";
 import { STATUSES } from "@millrace/errors/status.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
@@ -45,15 +45,15 @@ export interface FieldViolation {
  * says how many (`violationsLeftOut`).
  */
 export function statusOf(refusal: Refusal, violations?: readonly FieldViolation[]): ServiceError {
-  const entry = STATUSES[REFUSALS[refusal.code].status];
+  const code = grpcStatus[REFUSALS[refusal.code].status];
   const message = messageOf(refusal);
   const details = detailsOf(refusal, violations ?? ownViolation(refusal)).map(({ type, value }) => ({
     typeUrl: TYPE_URL_PREFIX + type,
     value: Buffer.from(value),
   }));
   const metadata = new Metadata();
-  metadata.set(DETAILS_TRAILER, Buffer.from(Status.encode({ code: entry.grpc, message, details }).finish()));
-  return Object.assign(new Error(message), { code: entry.grpc, details: message, metadata });
+  metadata.set(DETAILS_TRAILER, Buffer.from(Status.encode({ code, message, details }).finish()));
+  return Object.assign(new Error(message), { code, details: message, metadata });
 }
 
 /** The HTTP API's answer to the same refusal: the status line's number, and a google.rpc.Status as proto JSON. */

@@ -1,7 +1,6 @@
-import { createRequire } from "node:module";
 import type { Server } from "@grpc/grpc-js";
-import type { HealthImplementation, ServingStatusMap } from "grpc-health-check";
-import { addLazily } from "./lazy-services.ts";
+import type * as HealthCheck from "grpc-health-check";
+import { addLazily, loadPackage } from "./lazy-services.ts";
 
 const HEALTH_METHODS = [
   { path: "/grpc.health.v1.Health/Check", requestStream: false, responseStream: false },
@@ -13,7 +12,7 @@ const HEALTH_METHODS = [
 export class HealthService {
   readonly #names: readonly string[];
   #status: "SERVING" | "NOT_SERVING" = "SERVING";
-  #loaded: HealthImplementation | undefined;
+  #loaded: HealthCheck.HealthImplementation | undefined;
 
   constructor(serviceNames: readonly string[]) {
     this.#names = ["", ...serviceNames];
@@ -21,8 +20,8 @@ export class HealthService {
 
   addTo(server: Server): void {
     addLazily(server, HEALTH_METHODS, (sink) => {
-      const library: typeof import("grpc-health-check") = createRequire(import.meta.url)("grpc-health-check");
-      const statuses: ServingStatusMap = {};
+      const library = loadPackage<typeof HealthCheck>("grpc-health-check");
+      const statuses: HealthCheck.ServingStatusMap = {};
       for (const name of this.#names) statuses[name] = this.#status;
       this.#loaded = new library.HealthImplementation(statuses);
       this.#loaded.addToServer(sink);

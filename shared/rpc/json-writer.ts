@@ -38,7 +38,7 @@ function writeValue(value: unknown, field: FieldType): string {
         ? Buffer.from(value.buffer, value.byteOffset, value.length).toString()
         : "null";
     case "message":
-      return writeMessage(field.of, Object(value));
+      return typeof value === "object" && value !== null ? writeMessage(field.of, value) : "null";
     case "enum": {
       const found = Object.entries(enumOf(field.of).values).find(([, number]) => number === value);
       return found === undefined ? String(value) : `"${found[0]}"`;

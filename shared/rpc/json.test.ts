@@ -21,7 +21,7 @@ function refused(name: MessageName, text: string): { field: string; message: str
 /** Proto JSON as the reference library writes it, its base64 turned into what our mapping shows. */
 function withPlainPayloads(name: MessageName, value: unknown): unknown {
   const shown: Record<string, unknown> = {};
-  for (const [key, member] of Object.entries(Object(value))) {
+  for (const [key, member] of Object.entries(typeof value === "object" && value !== null ? value : {})) {
     const field = MESSAGES[name].find((candidate) => candidate.name === key);
     const plain = (one: unknown): unknown => {
       if (field?.kind === "message") return withPlainPayloads(field.of, one);

@@ -27,7 +27,7 @@ export function fromJson<Name extends MessageName>(name: Name, text: string): Pa
     return { type: "refused", refusal: refusal("INVALID_ARGUMENT", { message: `The body is not JSON: ${why}.`, fix }) };
   }
   try {
-    // The table and the type of this name are generated from the same descriptor.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- table and type of a name are generated from one descriptor
     return { type: "message", message: readMessage(new JsonCursor(text), name, "") as unknown as Messages[Name] };
   } catch (error: unknown) {
     if (error instanceof Mistake) return { type: "refused", refusal: error.refusal };

@@ -1,4 +1,5 @@
 // Services that are seldom called and slow to load: their code is loaded, and blocks the loop once, with their first call.
+import { createRequire } from "node:module";
 import type { MethodDefinition, Server, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 
 export interface LazyMethod {
@@ -6,6 +7,13 @@ export interface LazyMethod {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
+}
+
+/** Loads a CommonJS package at once; the caller names the type of what that package exports. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- nothing but the caller knows the type
+export function loadPackage<Exports>(name: string): Exports {
+  // oxlint-disable-next-line typescript/no-unsafe-return -- Node types what it loads as any
+  return createRequire(import.meta.url)(name);
 }
 
 /** Where `load` registers what it loaded: the part of a grpc-js `Server` that service libraries call. */

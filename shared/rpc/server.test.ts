@@ -7,7 +7,9 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
 import { refusal } from "@millrace/errors/refusal.ts";
+import { service as healthDefinition } from "grpc-health-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { refusalOf } from "./call-failure.ts";
 import { createRpcClient, deadlineIn } from "./client.ts";
@@ -27,8 +29,8 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
-async function serve(startRun: RunServiceServer["startRun"]): Promise<{ server: RpcServer; client: RunServiceClient }> {
-  const implementation = { startRun };
+async function serve(handler: RunServiceServer["startRun"]): Promise<{ server: RpcServer; client: RunServiceClient }> {
+  const implementation = { startRun: handler };
   const server = await startRpcServer([{ definition: RunServiceService, implementation }], { port: 0 });
   const client = createRpcClient(RunServiceClient, `${server.host}:${server.port}`);
   open.push({ close: () => server.stop(0) }, { close: () => client.close() });
@@ -58,13 +60,10 @@ function libraryClient(server: RpcServer, service: Parameters<typeof makeGeneric
 }
 
 function checkHealth(server: RpcServer, service: string): Promise<unknown> {
-  const { service: definition }: typeof import("grpc-health-check") = createRequire(import.meta.url)(
-    "grpc-health-check",
-  );
-  const check = definition["Check"];
+  const check = healthDefinition["Check"];
   if (check === undefined) throw new Error("grpc-health-check ships no Check method.");
   return new Promise((resolve) => {
-    libraryClient(server, definition).makeUnaryRequest(
+    libraryClient(server, healthDefinition).makeUnaryRequest(
       check.path,
       check.requestSerialize,
       check.responseDeserialize,
@@ -120,33 +119,36 @@ describe("a server", () => {
     expect(await checkHealth(server, "")).toEqual({ status: "NOT_SERVING" });
   });
 
-  it("finishes open calls when it stops, and breaks those that outlast the grace", async () => {
-    const held: (() => void)[] = [];
+  it("finishes open calls when it stops", async () => {
+    const stopped: Promise<void>[] = [];
     const { server, client } = await serve((call, callback) => {
-      held.push(() => callback(null, { runId: "late", repeatedStart: false, end: undefined }));
-      if (call.request.input.toString() === "finish") setImmediate(() => void stopThenFinish());
+      stopped.push(server.stop(20_000));
+      setImmediate(() => echo(call, callback));
     });
-    const stopThenFinish = (): void => {
-      stopped = server.stop(5_000);
-      held[0]?.();
-    };
-    let stopped: Promise<void> | undefined;
-    expect(await startRun(client, "finish")).toMatchObject({ runId: "late" });
-    await stopped;
-    const other = await serve(() => undefined);
-    const broken = startRun(other.client, "never");
-    await other.client.waitForReady(Date.now() + 5_000, () => void other.server.stop(0));
-    expect(await broken).toMatchObject({ code: expect.toBeOneOf([status.UNAVAILABLE, status.CANCELLED]) });
+    expect(await startRun(client, "late")).toMatchObject({ runId: "late" });
+    await Promise.all(stopped);
+    expect(await startRun(client, "after")).toMatchObject({ code: status.UNAVAILABLE });
+  });
+
+  it("breaks calls that outlast the grace", async () => {
+    const stopped: Promise<void>[] = [];
+    const { server, client } = await serve(() => {
+      setImmediate(() => stopped.push(server.stop(0)));
+    });
+    expect(await startRun(client, "{}")).toMatchObject({
+      code: expect.toBeOneOf([status.UNAVAILABLE, status.CANCELLED]),
+    });
+    await Promise.all(stopped);
   });
 });
 
 describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
   it("lists the API's services", async () => {
     const { server } = await serve(echo);
-    const load = createRequire(import.meta.url);
-    const loader: typeof import("@grpc/proto-loader") = load("@grpc/proto-loader");
-    const root = load.resolve("@grpc/reflection").replace(/build[\\/]src[\\/].*$/, "");
-    const definition = loader.loadSync(`${root}build/proto/grpc/reflection/${version}/reflection.proto`, {
+    const root = createRequire(import.meta.url)
+      .resolve("@grpc/reflection")
+      .replace(/build[\\/]src[\\/].*$/, "");
+    const definition = loadSync(`${root}build/proto/grpc/reflection/${version}/reflection.proto`, {
       oneofs: true,
     });
     const service = definition[`grpc.reflection.${version}.ServerReflection`];

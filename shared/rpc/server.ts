@@ -65,12 +65,12 @@ export async function startRpcServer(services: readonly RpcService[], options: R
   };
 }
 
+/** channelz stays on: grpc-js 1.14.7 only remembers the connections it must break at the end of the grace if it is. */
 function serverOptions({ connectionAgeMsMax }: RpcServerOptions): ServerOptions {
   return {
     "grpc.max_receive_message_length": REQUEST_BYTES_MAX,
     "grpc.max_send_message_length": RESPONSE_BYTES_MAX,
     "grpc.max_concurrent_streams": CONCURRENT_STREAMS_MAX,
-    "grpc.enable_channelz": 0,
     "grpc.keepalive_time_ms": KEEPALIVE_TIME_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     ...(connectionAgeMsMax === undefined ? {} : { "grpc.max_connection_age_ms": connectionAgeMsMax }),

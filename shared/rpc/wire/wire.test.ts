@@ -1,4 +1,4 @@
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arbitraryMessage, generatedCodec, MESSAGE_NAMES } from "../arbitrary-message.ts";
@@ -76,7 +76,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         .map((value) => (to: BinaryWriter) => to.string(value.join(""))),
       fc.nat(70_000).map((length) => (to: BinaryWriter) => to.bytes(Buffer.alloc(length, 7))),
       fc.uint8Array().map((value) => (to: BinaryWriter) => to.raw(value)),
-      fc.nat(100).map((field) => (to: BinaryWriter) => to.tag(field, 2)),
+      fc.nat(100).map((field) => (to: BinaryWriter) => to.tag(field, WireType.LengthDelimited)),
     )
     .map((write): Step => ({ type: "write", write })),
 );
