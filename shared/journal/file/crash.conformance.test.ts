@@ -1,12 +1,15 @@
 // Every crash at every instant: the adapter runs over a disk that remembers what was durable when, and opens what each
 // loss of power may have left.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Prng } from "@millrace/clock/prng.ts";
 import { type Position, position, term } from "@millrace/model/ids.ts";
+import { tempFolder } from "@millrace/testing/temp-folder.ts";
 import { describe, expect, it } from "vitest";
 import { type AppendOutcome, type Journal, type JournalTail, JournalTruncated } from "../journal.ts";
 import { encodeRecord } from "../record.ts";
 import { type CrashChoice, CrashDisk, type DiskImage, type WriteEvent } from "./crash-disk.ts";
-import { openOnDisk } from "./open.ts";
+import { openFileJournal, openOnDisk } from "./open.ts";
 
 const SEGMENT_BYTES = 1024;
 /** What a disk writes whole or not at all. */
@@ -17,6 +20,8 @@ const TORN_BY_BYTE_MAX = 400;
 const SUBSETS = 3;
 /** Of the instants of a first crash, how many have a second one each: a few thousand images. */
 const FIRST_CRASH_EVERY = 5;
+/** Of the images, how many are opened in a real folder, too: some dozens. */
+const REAL_FOLDER_EVERY = 97;
 const BODY_BYTES = [0, 11, 64, 3, 120, 1, 700, 30, 5, 47, 90, 850, 2, 33];
 
 /** What one process did on the disk, and when what it was told became true. */
@@ -134,8 +139,8 @@ function* tears(event: WriteEvent, prng: Prng): Generator<readonly (readonly [nu
 }
 
 /** Opens what a crash left: all that was acked is there, nothing but what was begun, and appending goes on. */
-async function checkImage(image: DiskImage, known: Told, disk = new CrashDisk(image)): Promise<void> {
-  const journal = await openOnDisk(disk, { segmentBytes: SEGMENT_BYTES });
+async function checkOpening(open: () => Promise<Journal>, known: Told): Promise<void> {
+  const journal = await open();
   const found = journal.tail().position;
   expect(found).toBeGreaterThanOrEqual(known.acked);
   expect(found).toBeLessThanOrEqual(known.begun);
@@ -151,9 +156,20 @@ async function checkImage(image: DiskImage, known: Told, disk = new CrashDisk(im
   const added = [bodyOf(found + 1, "after"), bodyOf(found + 8, "again")];
   for (const body of added) expect(await append(journal, body)).toEqual({ type: "appended" });
   await journal.close();
-  const reopened = await openOnDisk(disk, { segmentBytes: SEGMENT_BYTES });
+  const reopened = await open();
   expect(await bodiesFrom(reopened, from)).toEqual([...expected, ...added.map((body) => body.toString())]);
   await reopened.close();
+}
+
+function checkImage(image: DiskImage, known: Told): Promise<void> {
+  const disk = new CrashDisk(image);
+  return checkOpening(() => openOnDisk(disk, { segmentBytes: SEGMENT_BYTES }), known);
+}
+
+async function checkInFolder(image: DiskImage, known: Told): Promise<void> {
+  await using folder = await tempFolder();
+  for (const [name, bytes] of image) await writeFile(join(folder.path, name), bytes);
+  await checkOpening(() => openFileJournal(folder.path, { segmentBytes: SEGMENT_BYTES }), known);
 }
 
 describe("a crash of the machine", () => {
@@ -164,7 +180,9 @@ describe("a crash of the machine", () => {
     let images = 0;
     for (let instant = 0; instant <= disk.now; instant += 1) {
       for (const choice of choicesAt(disk, instant, prng)) {
-        await checkImage(disk.imageAt(instant, choice), knownAt(told, instant));
+        const image = disk.imageAt(instant, choice);
+        await checkImage(image, knownAt(told, instant));
+        if (images % REAL_FOLDER_EVERY === 0) await checkInFolder(image, knownAt(told, instant));
         images += 1;
       }
     }
