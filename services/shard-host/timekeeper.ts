@@ -1,5 +1,6 @@
 // Turns due timers into letters. Keeps those due within the window in memory and reads the next ones from the store.
 import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
+import { RUN_ID_CHARS } from "@millrace/core/run-id.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { resume } from "@millrace/core/run/resume.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
@@ -23,7 +24,7 @@ export interface TimekeeperScene {
 /** Due timers put into the mailbox at a time; the rest follow when these are taken (I7). */
 const DUE_BATCH = 512;
 /** Sorts behind every run ID: a page that starts after it starts with the next instant. */
-const LAST_RUN_ID = runId("~");
+const LAST_RUN_ID = runId("z".repeat(RUN_ID_CHARS));
 const NO_TENANT = tenantId("");
 /** The longest delay a timer of the platform takes. */
 const DELAY_MS_MAX = 2 ** 31 - 1;
