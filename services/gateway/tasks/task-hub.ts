@@ -149,6 +149,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
    * process they reconnect to.
    */
   stop(): void {
+    for (const session of this.#stirred) this.#flush(session);
     this.#stopped = true;
     this.#draining = true;
     for (const session of [...this.#sessions]) {
