@@ -46,27 +46,31 @@ export class HeldTasks {
     return this.#byKey.get(tokenKey(token));
   }
 
-  /** The session has the task from now on. */
-  hand(session: WorkerSession, task: Task): void {
-    const held = this.#keep(session, task, { tenant: task.tenant, startedMs: this.#clock.nowMs() });
-    this.#arm(held, task.timeoutMs);
-  }
-
-  /** Whether a worker has the task already; then what only the shard knew of it is filled in. */
-  adopt(task: Task): boolean {
-    const held = this.find(task);
-    if (held === undefined) return false;
-    if (held.timeoutMs === 0) {
+  /**
+   * The session has the task from now on. false = some worker has it already; then what only the shard knew of it is
+   * filled in, and it is not to be sent again.
+   */
+  hand(session: WorkerSession, task: Task): boolean {
+    const key = tokenKey(task);
+    const known = this.#byKey.get(key);
+    if (known === undefined) {
+      const held = this.#keep(key, session, task, this.#clock.nowMs());
       held.tenant = task.tenant;
       this.#arm(held, task.timeoutMs);
+      return true;
     }
-    return true;
+    if (known.timeoutMs === 0) {
+      known.tenant = task.tenant;
+      this.#arm(known, task.timeoutMs);
+    }
+    return false;
   }
 
   /** A worker announces on a new stream what it works on. Passed over when another worker has it. */
   reclaim(session: WorkerSession, token: TaskToken): HeldTask | undefined {
-    const known = this.find(token);
-    if (known === undefined) return this.#keep(session, token, { tenant: session.hello.tenant, startedMs: 0 });
+    const key = tokenKey(token);
+    const known = this.#byKey.get(key);
+    if (known === undefined) return this.#keep(key, session, token, 0);
     if (known.session.worker !== session.worker) return undefined;
     known.session.held.delete(known);
     known.session = session;
@@ -87,19 +91,19 @@ export class HeldTasks {
     return due;
   }
 
-  #keep(session: WorkerSession, token: TaskToken, origin: { tenant: TenantId; startedMs: number }): HeldTask {
+  #keep(key: string, session: WorkerSession, token: TaskToken, startedMs: number): HeldTask {
     const held: HeldTask = {
-      key: tokenKey(token),
+      key,
       token,
-      tenant: origin.tenant,
+      tenant: session.hello.tenant,
       session,
-      startedMs: origin.startedMs,
+      startedMs,
       timeoutMs: 0,
       deadlineMs: 0,
       cancelled: false,
       progress: null,
     };
-    this.#byKey.set(held.key, held);
+    this.#byKey.set(key, held);
     session.held.add(held);
     return held;
   }

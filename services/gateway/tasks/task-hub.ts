@@ -272,18 +272,18 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   }
 
   #place(pool: WorkerPool, tasks: readonly Task[]): void {
-    const fresh = tasks.filter((task) => !this.#held.adopt(task));
-    const placed = pool.share(fresh, (session, task) => this.#hand(session, task));
-    pool.backlog = placed === fresh.length ? [] : fresh.slice(placed);
+    const placed = pool.share(tasks, (session, task) => this.#hand(session, task));
+    pool.backlog = placed === tasks.length ? [] : tasks.slice(placed);
     if (pool.backlog.length > 0) pool.backlogSinceMs = this.#clock.monotonicMs();
     this.#keepTicking();
   }
 
   #hand(session: WorkerSession, task: Task): void {
+    const idle = session.held.size === 0;
+    if (!this.#held.hand(session, task)) return;
     // Silence counts from the first task on: a worker that holds nothing need not send anything.
-    if (session.held.size === 0) session.heard();
+    if (idle) session.heard();
     session.credits -= 1;
-    this.#held.hand(session, task);
     session.tasks.push(task);
     this.stir(session);
   }
