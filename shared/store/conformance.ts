@@ -202,12 +202,12 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       const [once, twice] = [aRun(), aRun()];
       const ended = [once, twice].map((id) => endedRow(id, { tenant, status: "failed" }));
       await write(store, { ended });
-      const reopened = ended.map(({ runId, workflow, status, endedMs }) => ({
-        runId,
+      const reopened = ended.map((row) => ({
+        runId: row.runId,
         tenant,
-        workflow,
-        status,
-        endedMs,
+        workflow: row.workflow,
+        status: row.status,
+        endedMs: row.endedMs,
       }));
       await write(store, {
         reopened,
@@ -263,7 +263,7 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       const rows = [30, 10, 20, 20, 40].map((after) => liveRow(aRun(), index("running", base + after)));
       await write(store, { live: rows });
       const order = rows.toSorted((a, b) => a.index.dueMs - b.index.dueMs || (a.runId < b.runId ? -1 : 1));
-      const due = order.slice(0, 4).map(({ runId, tenant, index: { dueMs } }) => ({ runId, tenant, dueMs }));
+      const due = order.slice(0, 4).map((row) => ({ runId: row.runId, tenant: row.tenant, dueMs: row.index.dueMs }));
       expect(store.timers(base + 30, null, 9)).toEqual(due);
       expect(store.timers(base + 30, null, 2)).toEqual(due.slice(0, 2));
       expect(store.timers(base + 30, due[1] ?? null, 9)).toEqual(due.slice(2));

@@ -18,7 +18,7 @@ const RUN_ID = /^[0-9a-hjkmnp-tv-z]{20}$/;
 const SHARD = /^[0-9a-hjkmnp-tv-z]{2}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Codes of "no room": the disk, the quota, the largest file allowed. */
-const FULL_CODES: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
+const FULL_CODES: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /** Opens the blob store in a folder, making it if need be. */
 export async function openFolderBlobs(folder: string): Promise<Blobs> {
@@ -46,7 +46,7 @@ class FolderBlobs implements Blobs {
         await writeAside(path, bytes);
       }
     } catch (error: unknown) {
-      if (!FULL_CODES.includes(codeOf(error))) throw error;
+      if (!FULL_CODES.has(codeOf(error))) throw error;
       throw new BlobsFull(`no room for a blob of ${bytes.length} bytes of run ${id}`, { cause: error });
     }
     return ref;

@@ -54,9 +54,9 @@ export function applyToHistory(history: HistoryEnvironment, scopes: Scopes, part
       packRun(row.runId, runKey, 0);
       history.runs.removeSync(runKey);
       packRun(row.runId, listKey, 5);
-      packListPrefix(scopes.number(tenantScope(row.tenant)), STATUS_CODE[row.status], listKey);
+      packListPrefix(scopes.number(tenantScope(row.tenant)), row.statusCode, listKey);
       history.lists.removeSync(listKey);
-      packListPrefix(scopes.number(workflowScope(row.tenant, row.workflow)), STATUS_CODE[row.status], listKey);
+      packListPrefix(scopes.number(workflowScope(row.tenant, row.workflow)), row.statusCode, listKey);
       history.lists.removeSync(listKey);
     }
     let block = lastOrdinal(history.blocks);

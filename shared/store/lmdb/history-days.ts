@@ -8,8 +8,8 @@ import { type HistoryEnvironment, openHistory, periodOf } from "./environment.ts
 import { OpenDays } from "./open-days.ts";
 import { Scopes } from "./scopes.ts";
 
-/** Days open for reading at once: the default retention, and as many again for longer ones. */
-const DAYS_OPEN_MAX = 16;
+/** Days open for reading at once, whatever the retention: each has two file handles, of which a process may have 1,024. */
+const DAYS_OPEN_MAX = 128;
 
 /** Unpacked blocks kept for the next reads: a page of a list reads neighbours. At 64 KiB of run bodies each, some 2 MiB. */
 const BLOCKS_KEPT_MAX = 32;

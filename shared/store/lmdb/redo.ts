@@ -6,8 +6,8 @@
 // 3. After a crash between 1 and 2 opening finds an environment behind the main one's number and applies its parts.
 //    An environment that already has the number is left alone. So a slice is all or nothing over all files.
 // 4. The next slice replaces the redo. The price is writing packed blocks twice, some 200 bytes a run.
-import { runId, tenantId, workflowName } from "@millrace/model/ids.ts";
-import type { KeyRow, ReopenedRow, Slice } from "../store.ts";
+import { position } from "@millrace/model/ids.ts";
+import type { KeyRow, Slice } from "../store.ts";
 import { packRun, RUN_KEY_BYTES, STATUS_CODE } from "./binary-key.ts";
 import { type BlockRow, blocksOf, decodeBlock, encodeBlock } from "./block.ts";
 import { seal, unseal } from "./envelope.ts";
@@ -18,7 +18,7 @@ import { hashOfKey } from "./key-hash.ts";
 export interface HistoryPart {
   readonly period: number;
   /** Rows to take away, applied before the blocks. */
-  readonly removed: ReopenedRow[];
+  readonly removed: BlockRow[];
   readonly blocks: SealedBlock[];
 }
 
@@ -47,11 +47,23 @@ const BLOCK = 1;
 const REMOVED = 2;
 const KEYS = 3;
 const HEADER_BYTES = 5;
+const NO_BYTES = new Uint8Array();
 
 /** Sorts and packs what the slice does to other environments. */
 export function redoOf(slice: Slice): Redo {
   const redo = new RedoBuilder();
-  for (const row of slice.reopened) redo.historyOf(periodOf(row.endedMs)).removed.push(row);
+  for (const row of slice.reopened) {
+    const { runId, tenant, workflow } = row;
+    const gone = {
+      runId,
+      tenant,
+      workflow,
+      statusCode: STATUS_CODE[row.status],
+      position: position(0),
+      bytes: NO_BYTES,
+    };
+    redo.historyOf(periodOf(row.endedMs)).removed.push(gone);
+  }
   const rows = new Map<number, BlockRow[]>();
   for (const row of slice.ended) {
     const period = periodOf(row.endedMs);
@@ -78,7 +90,7 @@ export function redoOf(slice: Slice): Redo {
 /** The redo as values of the `redo` database. */
 export function* encodeRedo(redo: Redo): Generator<Buffer> {
   for (const { period, removed, blocks } of redo.history.values()) {
-    if (removed.length > 0) yield part(REMOVED, period, seal(Buffer.from(JSON.stringify(removed))));
+    for (const rows of blocksOf(removed)) yield part(REMOVED, period, seal(encodeBlock(rows)));
     for (const block of blocks) yield part(BLOCK, period, block.sealed);
   }
   for (const { period, entries } of redo.keys.values()) {
@@ -106,7 +118,7 @@ export function decodeRedo(parts: readonly Buffer[], file: string): Redo {
         redo.historyOf(period).blocks.push({ rows: decodeBlock(body), sealed });
         break;
       case REMOVED:
-        redo.historyOf(period).removed.push(...removedOf(JSON.parse(body.toString())));
+        redo.historyOf(period).removed.push(...decodeBlock(body));
         break;
       case KEYS:
         redo.keysOf(period).entries.push(...entriesOf(body));
@@ -160,15 +172,4 @@ function entriesOf(body: Buffer): KeyEntry[] {
     at = to;
   }
   return entries;
-}
-
-/** The JSON was written by {@link encodeRedo} and is sealed by a checksum: only its shape is told to the compiler. */
-function removedOf(json: readonly ReopenedRow[]): ReopenedRow[] {
-  return json.map((row) => ({
-    runId: runId(row.runId),
-    tenant: tenantId(row.tenant),
-    workflow: workflowName(row.workflow),
-    status: row.status,
-    endedMs: row.endedMs,
-  }));
 }

@@ -5,7 +5,7 @@
 // 2. A file is opened for reading between writes, because opening takes the file's write lock for an instant.
 
 import { statSync } from "node:fs";
-import { unlink } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { position, type RunId, type TenantId, tenantId } from "@millrace/model/ids.ts";
 import {
@@ -145,8 +145,7 @@ export class LmdbStore implements Store {
     for (const period of history) await this.#history.drop(period);
     for (const period of keys) await this.#keys.drop(period);
     for (const file of files) {
-      await unlink(join(this.#folder, file));
-      await unlink(join(this.#folder, `${file}-lock`));
+      for (const name of [file, `${file}-lock`]) await rm(join(this.#folder, name), { force: true });
       this.#sizes.delete(file);
     }
   }

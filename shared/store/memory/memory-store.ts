@@ -179,9 +179,9 @@ function matches(filter: ListFilter, id: RunId, entry: RunEntry): boolean {
 }
 
 function copyOf(slice: Slice): Slice {
-  const copied = <Row extends { readonly bytes: Uint8Array }>(row: Row): Row => ({
-    ...row,
-    bytes: Buffer.from(row.bytes),
-  });
-  return { ...slice, live: slice.live.map(copied), ended: slice.ended.map(copied) };
+  return { ...slice, live: slice.live.map(withOwnBytes), ended: slice.ended.map(withOwnBytes) };
+}
+
+function withOwnBytes<Row extends { readonly bytes: Uint8Array }>(row: Row): Row {
+  return { ...row, bytes: Buffer.from(row.bytes) };
 }
