@@ -5,6 +5,7 @@
 import type { Clock } from "@millrace/clock/clock.ts";
 import { PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { ConnectRequest, ConnectResponse, TaskResult } from "@millrace/rpc/generated/millrace/v1/workers.ts";
+import { backoffMs } from "../backoff.ts";
 import type { AttemptPool } from "./attempt-pool.ts";
 import { Outbox } from "./outbox.ts";
 import type { StreamEnd, WorkerStream, WorkerTransport } from "./transport.ts";
@@ -26,12 +27,6 @@ const END_TIMEOUT_MS = 5_000;
 
 /** How long an idle worker listens between "draining" and its half-close, ms: tasks may have crossed it on the wire. */
 const QUIET_MS = 100;
-
-/** Upper bound of the first wait before connecting again, ms; it doubles with every failure. */
-const RECONNECT_FIRST_MS = 50;
-
-/** Upper bound of any wait before connecting again, ms. */
-const RECONNECT_MAX_MS = 5_000;
 
 /** A stream that lived this long was a good one: the next failure starts from the shortest wait, ms. */
 const STEADY_MS = 5_000;
@@ -262,8 +257,7 @@ export class Connection {
     }
     const { clock, disconnected } = this.#options;
     this.#failures = session.welcomed && clock.monotonicMs() - session.openedMs >= STEADY_MS ? 0 : this.#failures + 1;
-    const boundMs = Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(this.#failures, 10));
-    const retryMs = Math.ceil((boundMs * clock.random32()) / 2 ** 32);
+    const retryMs = backoffMs(this.#failures, clock.random32());
     disconnected(end.type === "lost" ? end.reason : "the server ended the stream", retryMs);
     // `disconnected` may have stopped the worker.
     if (!this.#over) this.#cancelRetry = clock.after(retryMs, () => this.open());

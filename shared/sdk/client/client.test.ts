@@ -1,0 +1,487 @@
+// The client against a real gRPC server whose handlers the tests write.
+import { once } from "node:events";
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  status,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { refusal } from "@millrace/errors/refusal.ts";
+import { statusOf } from "@millrace/rpc/error-details.ts";
+import {
+  RunServiceService,
+  RunStatus,
+  type StartRunRequest,
+  type StartRunResponse,
+  StepStatus,
+  SubmitAnswers,
+  type SubmitRunsRequest,
+  SubmitRunsResponse,
+  TimelineStep,
+  type WatchRunRequest,
+  type WatchRunResponse,
+  RunEnd as WireEnd,
+  Run as WireRun,
+} from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { Workflow, WorkflowServiceService } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
+import { describe, expect, test } from "vitest";
+import { type Client, createClient } from "./client.ts";
+import { MillraceError } from "./millrace-error.ts";
+import type { EndAnswer, StartAnswer, UnknownOutcome } from "./submitter.ts";
+
+interface Served extends AsyncDisposable {
+  readonly client: Client;
+  readonly address: string;
+}
+
+async function serve(
+  runs: UntypedServiceImplementation,
+  workflows: UntypedServiceImplementation = {},
+): Promise<Served> {
+  const server = new Server();
+  server.addService(RunServiceService, runs);
+  server.addService(WorkflowServiceService, workflows);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+  const address = `127.0.0.1:${port}`;
+  const client = createClient({ address, tenant: "acme", timeoutMs: 5_000 });
+  return {
+    client,
+    address,
+    [Symbol.asyncDispose]: async () => {
+      client.close();
+      server.forceShutdown();
+    },
+  };
+}
+
+type Reply<Response> = (error: Error | null, response?: Response) => void;
+
+const lost = { code: status.UNAVAILABLE, details: "the connection broke" };
+
+async function errorFrom(promise: Promise<unknown>): Promise<MillraceError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof MillraceError) return error;
+  throw new Error("There was no MillraceError.", { cause: error });
+}
+
+describe("a call", () => {
+  test("carries payloads as JSON, the tenant as a header, and a key of its own", async () => {
+    const seen: StartRunRequest[] = [];
+    const tenants: unknown[] = [];
+    await using served = await serve({
+      startRun: (call: ServerUnaryCall<StartRunRequest, StartRunResponse>, reply: Reply<StartRunResponse>) => {
+        seen.push(call.request);
+        tenants.push(...call.metadata.get("millrace-tenant"));
+        reply(null, { runId: "r1", repeatedStart: false, end: undefined });
+      },
+    });
+    expect(await served.client.startRun({ workflow: "w", input: { a: [1] } })).toEqual({
+      runId: "r1",
+      repeated: false,
+    });
+    await served.client.startRun({ workflow: "w", idempotencyKey: "mine", version: 3 });
+    expect(seen.map(({ input }) => input.toString())).toEqual(['{"a":[1]}', ""]);
+    expect(seen[0]?.idempotencyKey).toMatch(/^[0-9a-f-]{36}$/);
+    expect(seen[1]).toMatchObject({ idempotencyKey: "mine", version: 3, wait: false });
+    expect(tenants).toEqual(["acme", "acme"]);
+    await expect(served.client.startRun({ workflow: "w", input: () => 1 })).rejects.toThrow(TypeError);
+  });
+
+  test("that got lost is tried again with the same key", async () => {
+    const keys: string[] = [];
+    await using served = await serve({
+      startRun: (call: ServerUnaryCall<StartRunRequest, StartRunResponse>, reply: Reply<StartRunResponse>) => {
+        keys.push(call.request.idempotencyKey);
+        if (keys.length < 3) reply(Object.assign(new Error(), lost));
+        else reply(null, { runId: "r1", repeatedStart: true, end: undefined });
+      },
+    });
+    expect(await served.client.startRun({ workflow: "w" })).toEqual({ runId: "r1", repeated: true });
+    expect(keys.length).toBe(3);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  test("that cannot be repeated is not, unless the server says that nothing happened", async () => {
+    let calls = 0;
+    await using served = await serve({
+      resumeRun: (_call: unknown, reply: Reply<unknown>) => {
+        calls += 1;
+        if (calls === 1) reply(statusOf(refusal("SHARD_OVERLOADED", { retryDelayMs: 1 })));
+        else reply(Object.assign(new Error(), lost));
+      },
+    });
+    expect(await errorFrom(served.client.resumeRun("r1"))).toMatchObject({ code: "UNAVAILABLE", reason: "" });
+    expect(calls).toBe(2);
+  });
+
+  test("that is refused says why, where and what to do", async () => {
+    await using served = await serve({
+      getRun: (_call: unknown, reply: Reply<unknown>) => reply(statusOf(refusal("RUN_NOT_FOUND", { field: "run_id" }))),
+    });
+    const error = await errorFrom(served.client.getRun("nope"));
+    expect(error).toMatchObject({ code: "NOT_FOUND", reason: "RUN_NOT_FOUND", retryDelayMs: 0 });
+    expect(error.violations[0]?.field).toBe("run_id");
+    expect(error.fix).toContain("ListRuns");
+    expect(error.message).not.toContain(error.fix);
+  });
+
+  test("has a deadline over all tries", async () => {
+    await using served = await serve({
+      getRun: () => undefined,
+      cancelRun: (_call: unknown, reply: Reply<unknown>) =>
+        reply(statusOf(refusal("DISK_FULL", { retryDelayMs: 60_000 }))),
+    });
+    const hasty = createClient({ address: served.address, timeoutMs: 50 });
+    expect(await errorFrom(hasty.getRun("r1"))).toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    // Waiting as long as the server asks would miss the deadline: no sense in waiting at all.
+    expect(await errorFrom(served.client.cancelRun("r1"))).toMatchObject({ reason: "DISK_FULL", retryDelayMs: 60_000 });
+    hasty.close();
+  });
+
+  test("finds no server: UNAVAILABLE once the deadline is near", async () => {
+    const client = createClient({ address: "127.0.0.1:1", timeoutMs: 100 });
+    const error = await errorFrom(client.getRun("r1"));
+    expect(["UNAVAILABLE", "DEADLINE_EXCEEDED"]).toContain(error.code);
+    client.close();
+  });
+});
+
+describe("what comes back", () => {
+  const wire = WireRun.fromPartial({
+    runId: "r1",
+    workflow: "w",
+    version: 2,
+    status: RunStatus.TIMED_OUT,
+    epoch: 1,
+    startTime: new Date(1_000),
+    endTime: new Date(2_000),
+    input: Buffer.from('{"a":1}'),
+    failure: { code: "RUN_TIMEOUT", class: 2, message: "late", guidance: "hurry" },
+  });
+
+  test("of a run and its timeline: names and values", async () => {
+    const step = TimelineStep.fromPartial({
+      step: "charge",
+      item: 3,
+      status: StepStatus.RETRYING,
+      output: Buffer.from("null"),
+      logs: Buffer.from('[{"msg":"x"}]'),
+      failedAttempts: [{ attempt: 1, failure: { code: "BUSY", class: 0, message: "m", guidance: "" } }],
+    });
+    await using served = await serve({
+      getRun: (_call: unknown, reply: Reply<unknown>) => reply(null, { run: wire }),
+      getTimeline: (_call: unknown, reply: Reply<unknown>) => reply(null, { run: wire, steps: [step] }),
+    });
+    const run = await served.client.getRun("r1");
+    expect(run).toMatchObject({ status: "timed-out", input: { a: 1 }, output: undefined, endTime: new Date(2_000) });
+    expect(run.failure).toEqual({ code: "RUN_TIMEOUT", class: "permanent", message: "late", guidance: "hurry" });
+    const { steps } = await served.client.getTimeline("r1");
+    expect(steps[0]).toMatchObject({ step: "charge", item: 2, status: "retrying", output: null, logs: [{ msg: "x" }] });
+    expect(steps[0]?.failedAttempts[0]?.failure?.class).toBe("unclassified");
+  });
+
+  test("of the end of a run that was waited for", async () => {
+    const end = WireEnd.fromPartial({
+      runId: "r1",
+      status: RunStatus.COMPLETED,
+      output: Buffer.from("[7]"),
+      endTimeMs: 5,
+    });
+    await using served = await serve({
+      startRun: (_call: unknown, reply: Reply<unknown>) => reply(null, { runId: "r1", repeatedStart: false, end }),
+    });
+    const result = await served.client.runToEnd({ workflow: "w" });
+    expect(result).toMatchObject({ runId: "r1", status: "completed", output: [7], endTime: new Date(5) });
+  });
+
+  test("of a batch: one answer a run, refusals among them", async () => {
+    await using served = await serve({
+      startRuns: (_call: unknown, reply: Reply<unknown>) => {
+        const error = { code: status.NOT_FOUND, reason: "WORKFLOW_NOT_FOUND", message: "no such", retryDelayMs: 0 };
+        const refused = { ref: 1, runId: "", repeatedStart: false, error };
+        reply(null, { runs: [{ ref: 0, runId: "r1", repeatedStart: false, error: undefined }, refused] });
+      },
+    });
+    const [first, second] = await served.client.startRuns([{ workflow: "w" }, { workflow: "x" }]);
+    expect(first).toEqual({ runId: "r1", repeated: false });
+    expect(second).toBeInstanceOf(MillraceError);
+    expect(second).toMatchObject({
+      code: "NOT_FOUND",
+      reason: "WORKFLOW_NOT_FOUND",
+      fix: expect.stringContaining("Register"),
+    });
+  });
+
+  test("of lists: page after page", async () => {
+    const tokens: string[] = [];
+    await using served = await serve({
+      listRuns: (call: ServerUnaryCall<{ pageToken: string; status: RunStatus }, unknown>, reply: Reply<unknown>) => {
+        tokens.push(call.request.pageToken);
+        expect(call.request.status).toBe(RunStatus.FAILED);
+        const runs = [WireRun.fromPartial({ ...wire, runId: `r${tokens.length}` })];
+        reply(null, { runs, nextPageToken: tokens.length < 3 ? `t${tokens.length}` : "" });
+      },
+    });
+    const ids: string[] = [];
+    for await (const run of served.client.listRuns({ status: "failed" })) ids.push(run.runId);
+    expect(ids).toEqual(["r1", "r2", "r3"]);
+    expect(tokens).toEqual(["", "t1", "t2"]);
+  });
+
+  test("of workflows", async () => {
+    const workflow = Workflow.fromPartial({ name: "w", version: 1, steps: ["a"] });
+    const problem = { field: "steps.a", message: "bad", fix: "good", line: 1, column: 2 };
+    await using served = await serve(
+      {},
+      {
+        registerWorkflow: (_call: unknown, reply: Reply<unknown>) => reply(null, { workflow, created: true }),
+        validateWorkflow: (_call: unknown, reply: Reply<unknown>) => reply(null, { problems: [problem] }),
+        getWorkflow: (_call: unknown, reply: Reply<unknown>) => reply(null, { workflow }),
+        listWorkflows: (_call: unknown, reply: Reply<unknown>) =>
+          reply(null, { workflows: [workflow], nextPageToken: "" }),
+      },
+    );
+    expect(await served.client.registerWorkflow("name: w")).toMatchObject({ created: true, workflow: { name: "w" } });
+    expect(await served.client.validateWorkflow("name: w")).toEqual([problem]);
+    expect(await served.client.getWorkflow("w")).toMatchObject({ version: 1 });
+    const names: string[] = [];
+    for await (const { name } of served.client.listWorkflows()) names.push(name);
+    expect(names).toEqual(["w"]);
+  });
+});
+
+test("signals, retries, cancels: each with a request ID that makes it repeatable", async () => {
+  const seen: { requestId?: string; reason?: string }[] = [];
+  const taken = (response: unknown) => (call: ServerUnaryCall<object, unknown>, reply: Reply<unknown>) => {
+    seen.push(call.request);
+    reply(null, response);
+  };
+  await using served = await serve({
+    signalRun: taken({ repeatedSignal: true }),
+    retryRun: taken({ epoch: 2, repeatedRetry: false }),
+    cancelRun: taken({}),
+    terminateRun: taken({}),
+    pauseRun: taken({}),
+    resumeRun: taken({}),
+  });
+  const { client } = served;
+  expect(await client.signalRun("r1", "approved", { by: "me" })).toEqual({ repeated: true });
+  expect(await client.retryRun("r1", "again")).toEqual({ epoch: 2, repeated: false });
+  await client.cancelRun("r1", "enough");
+  await client.terminateRun("r1", "now");
+  await client.pauseRun("r1");
+  await client.resumeRun("r1");
+  expect(seen[0]?.requestId).toMatch(/^[0-9a-f-]{36}$/);
+  expect(seen[1]?.requestId).toBe("again");
+  expect(seen.map(({ reason }) => reason)).toEqual([undefined, undefined, "enough", "now", "", undefined]);
+});
+
+describe("watching", () => {
+  type Watching = ServerWritableStream<WatchRunRequest, WatchRunResponse>;
+  const state = (of: RunStatus) => ({ run: WireRun.fromPartial({ runId: "r1", status: of }), steps: [] });
+
+  test("goes on where a stream broke, and ends with the run", async () => {
+    let streams = 0;
+    await using served = await serve({
+      watchRun: (call: Watching) => {
+        streams += 1;
+        call.write(state(streams === 1 ? RunStatus.RUNNING : RunStatus.PAUSED));
+        if (streams === 1) {
+          call.emit("error", lost);
+          return;
+        }
+        call.write(state(RunStatus.COMPLETED));
+        call.end();
+      },
+    });
+    const seen: string[] = [];
+    for await (const { run } of served.client.watchRun("r1")) seen.push(run.status);
+    expect(seen).toEqual(["running", "paused", "completed"]);
+  });
+
+  test("of an unknown run is refused", async () => {
+    await using served = await serve({
+      watchRun: (call: Watching) => call.emit("error", statusOf(refusal("RUN_NOT_FOUND"))),
+    });
+    expect(await errorFrom(served.client.watchRun("r1").next())).toMatchObject({ reason: "RUN_NOT_FOUND" });
+  });
+
+  test("ends when the reader leaves or its signal is aborted", async () => {
+    const gone: Promise<unknown>[] = [];
+    await using served = await serve({
+      watchRun: (call: Watching) => {
+        gone.push(once(call, "cancelled"));
+        call.write(state(RunStatus.RUNNING));
+      },
+    });
+    for await (const { run } of served.client.watchRun("r1")) {
+      expect(run.status).toBe("running");
+      break;
+    }
+    await gone[0];
+    const controller = new AbortController();
+    const watching = served.client.watchRun("r1", { signal: controller.signal });
+    await watching.next();
+    controller.abort(new Error("enough"));
+    await expect(watching.next()).rejects.toThrow("enough");
+    await gone[1];
+  });
+});
+
+describe("a submitter", () => {
+  type Submitting = ServerDuplexStream<SubmitRunsRequest, SubmitRunsResponse>;
+  const answer = (call: Submitting, fields: Parameters<typeof SubmitRunsResponse.fromPartial>[0]) =>
+    call.write(SubmitRunsResponse.fromPartial(fields));
+  const completed = (ref: number) => ({
+    ref,
+    runId: `r${ref}`,
+    status: RunStatus.COMPLETED,
+    output: Buffer.from(`${ref}`),
+  });
+
+  test("starts runs in batches and hands out their starts and ends", async () => {
+    const frames: SubmitRunsRequest[] = [];
+    await using served = await serve({
+      submitRuns: (call: Submitting) => {
+        call.on("data", (frame: SubmitRunsRequest) => {
+          frames.push(frame);
+          const refs = frame.runs.map(({ ref }) => ref);
+          answer(call, { started: refs.map((ref) => ({ ref, runId: `r${ref}` })) });
+          answer(call, { ended: refs.map(completed) });
+        });
+        call.on("end", () => call.end());
+      },
+    });
+    const started: StartAnswer[] = [];
+    const ended: EndAnswer[] = [];
+    const submitter = served.client.submitter({
+      onStarted: (batch) => started.push(...batch),
+      onEnded: (batch) => ended.push(...batch),
+    });
+    expect(submitter.submit([{ workflow: "w", input: 1 }, { workflow: "w" }])).toBe(1);
+    expect(submitter.submit(Array.from({ length: 2_500 }, () => ({ workflow: "w" })))).toBe(3);
+    expect(submitter.pending).toBe(2_502);
+    await submitter.finish();
+    expect(frames.map(({ runs }) => runs.length)).toEqual([2_000, 502]);
+    expect(frames.map(({ answers }) => answers)).toEqual([SubmitAnswers.STARTS_AND_ENDS, SubmitAnswers.UNSPECIFIED]);
+    expect(started.length).toBe(2_502);
+    expect(ended.map(({ ref, output }) => [ref, output]).slice(0, 2)).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    expect(submitter.pending).toBe(0);
+    expect(() => submitter.submit([{ workflow: "w" }])).toThrow("finished");
+  });
+
+  test("hands out refusals, whichever answers it asked for", async () => {
+    await using served = await serve({
+      submitRuns: (call: Submitting) => {
+        call.on("data", () => {
+          const error = { code: status.NOT_FOUND, reason: "WORKFLOW_NOT_FOUND", message: "no such" };
+          answer(call, { started: [{ ref: 1, error }], ended: [completed(2)] });
+        });
+        call.on("end", () => call.end());
+      },
+    });
+    const started: StartAnswer[] = [];
+    const submitter = served.client.submitter({ answers: "ends", onStarted: (batch) => started.push(...batch) });
+    submitter.submit([{ workflow: "x" }, { workflow: "w" }]);
+    await submitter.finish();
+    expect(started).toMatchObject([{ ref: 1, runId: "", error: { code: "NOT_FOUND", reason: "WORKFLOW_NOT_FOUND" } }]);
+  });
+
+  test("after a reconnect sends what has a key again, and reports the rest as unknown", async () => {
+    const streams: SubmitRunsRequest[][] = [];
+    await using served = await serve({
+      submitRuns: (call: Submitting) => {
+        const frames: SubmitRunsRequest[] = [];
+        const ordinal = streams.push(frames);
+        call.on("data", (frame: SubmitRunsRequest) => {
+          frames.push(frame);
+          if (ordinal === 1) {
+            answer(call, {
+              started: [
+                { ref: 1, runId: "r1" },
+                { ref: 3, runId: "r3" },
+              ],
+              ended: [completed(4)],
+            });
+            call.emit("error", lost);
+            return;
+          }
+          for (const { ref } of frame.runs) {
+            answer(call, { started: [{ ref, runId: `r${ref}`, repeatedStart: true }], ended: [completed(ref)] });
+          }
+        });
+        call.on("end", () => call.end());
+      },
+    });
+    const started: StartAnswer[] = [];
+    const ended: EndAnswer[] = [];
+    const unknown: UnknownOutcome[] = [];
+    const submitter = served.client.submitter({
+      onStarted: (batch) => started.push(...batch),
+      onEnded: (batch) => ended.push(...batch),
+      onUnknown: (batch) => unknown.push(...batch),
+    });
+    submitter.submit([
+      { workflow: "w", idempotencyKey: "k1" },
+      { workflow: "w", idempotencyKey: "k2" },
+      { workflow: "w" },
+      { workflow: "w" },
+      { workflow: "w" },
+    ]);
+    await submitter.finish();
+    expect(streams[1]?.flatMap(({ runs }) => runs.map(({ idempotencyKey }) => idempotencyKey))).toEqual(["k1", "k2"]);
+    expect(streams[1]?.[0]?.answers).toBe(SubmitAnswers.STARTS_AND_ENDS);
+    expect(unknown).toEqual([
+      { ref: 3, runId: "r3" },
+      { ref: 5, runId: "" },
+    ]);
+    expect(ended.map(({ ref }) => ref)).toEqual([4, 1, 2]);
+    expect(started.map(({ ref }) => ref)).toEqual([1, 3, 2]);
+  });
+
+  test("I9: refuses more than its bound, and says when there is room", async () => {
+    const release = Promise.withResolvers<void>();
+    await using served = await serve({
+      submitRuns: (call: Submitting) => {
+        call.on("data", (frame: SubmitRunsRequest) => {
+          void release.promise.then(() => answer(call, { ended: frame.runs.map(({ ref }) => completed(ref)) }));
+        });
+      },
+    });
+    const submitter = served.client.submitter({ pendingMax: 3 });
+    submitter.submit([{ workflow: "w" }, { workflow: "w" }]);
+    expect(() => submitter.submit([{ workflow: "w" }, { workflow: "w" }])).toThrow("pendingMax");
+    await submitter.room();
+    const room = submitter.room(2);
+    release.resolve();
+    await room;
+    expect(submitter.pending).toBe(0);
+    submitter.close();
+    await expect(submitter.finish()).rejects.toThrow("closed");
+  });
+
+  test("is over when the server refuses the stream", async () => {
+    await using served = await serve({
+      submitRuns: (call: Submitting) => call.emit("error", statusOf(refusal("INVALID_ARGUMENT", { field: "runs" }))),
+    });
+    const unknown: UnknownOutcome[] = [];
+    const submitter = served.client.submitter({ onUnknown: (batch) => unknown.push(...batch) });
+    submitter.submit([{ workflow: "w", idempotencyKey: "k" }]);
+    expect(await errorFrom(submitter.finish())).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(unknown).toEqual([{ ref: 1, runId: "" }]);
+  });
+});

@@ -1,0 +1,111 @@
+import {
+  StepStatus as Status,
+  type Attempt as WireAttempt,
+  type TimelineStep as WireStep,
+} from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { decodePayload } from "./payload.ts";
+import { type Failure, failureOf, type Run } from "./run.ts";
+
+const STATUS_NAMES = {
+  [Status.UNSPECIFIED]: "unknown",
+  [Status.PENDING]: "pending",
+  [Status.QUEUED]: "queued",
+  [Status.RUNNING]: "running",
+  [Status.RETRYING]: "retrying",
+  [Status.SLEEPING]: "sleeping",
+  [Status.WAITING]: "waiting",
+  [Status.COMPLETED]: "completed",
+  [Status.FAILED]: "failed",
+  [Status.SKIPPED]: "skipped",
+  [Status.ABANDONED]: "abandoned",
+} as const satisfies Record<Status, string>;
+
+/** `abandoned`: given up because the run ended; whether it took effect is unknown. `unknown`: of a newer server. */
+export type StepStatus = (typeof STATUS_NAMES)[Status];
+
+/** A failed try. */
+export interface FailedAttempt {
+  readonly attempt: number;
+  readonly scheduleTime: Date | undefined;
+  readonly startTime: Date | undefined;
+  readonly endTime: Date | undefined;
+  /** `name@build`. */
+  readonly worker: string;
+  readonly failure: Failure | undefined;
+  /** What it logged: a list of lines, or undefined. */
+  readonly logs: unknown;
+}
+
+/** A step, or one item of it. */
+export interface TimelineStep {
+  readonly step: string;
+  /** Ordinal of the `forEach` item from 0; -1 = the step itself. */
+  readonly item: number;
+  readonly uses: string;
+  readonly status: StepStatus;
+  readonly scheduleTime: Date | undefined;
+  readonly startTime: Date | undefined;
+  readonly endTime: Date | undefined;
+  /** How long its last attempt waited for a worker, and ran, ms. */
+  readonly queueMs: number;
+  readonly runMs: number;
+  /** `name@build` of the worker that settled it. */
+  readonly worker: string;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  /** Undefined when there is none yet, or it was left out. */
+  readonly input: unknown;
+  readonly output: unknown;
+  readonly failure: Failure | undefined;
+  /** The first and the last ten. */
+  readonly failedAttempts: readonly FailedAttempt[];
+  /** Counts of the ten newest distinct errors. */
+  readonly errors: readonly { readonly code: string; readonly message: string; readonly count: number }[];
+  /** When the next attempt, the end of a sleep or a signal's deadline is due. */
+  readonly dueTime: Date | undefined;
+  /** What the last attempt logged: a list of lines, or undefined. */
+  readonly logs: unknown;
+  /** What the running attempt last reported, or undefined. */
+  readonly progress: unknown;
+  readonly itemsTotal: number;
+  readonly itemsCompleted: number;
+}
+
+/** A run and its steps in topological order, each `forEach` step followed by its items. */
+export interface Timeline {
+  readonly run: Run;
+  readonly steps: readonly TimelineStep[];
+}
+
+export function stepOf(wire: WireStep): TimelineStep {
+  return {
+    step: wire.step,
+    item: wire.item - 1,
+    uses: wire.uses,
+    status: STATUS_NAMES[wire.status] ?? "unknown",
+    scheduleTime: wire.scheduleTime,
+    startTime: wire.startTime,
+    endTime: wire.endTime,
+    queueMs: wire.queueMs,
+    runMs: wire.runMs,
+    worker: wire.worker,
+    attempts: wire.attempts,
+    maxAttempts: wire.maxAttempts,
+    input: decodePayload(wire.input),
+    output: decodePayload(wire.output),
+    failure: failureOf(wire.failure),
+    failedAttempts: wire.failedAttempts.map(attemptOf),
+    errors: wire.errors.map(({ code, message, count }) => ({ code, message, count })),
+    dueTime: wire.dueTime,
+    logs: decodePayload(wire.logs),
+    progress: decodePayload(wire.progress),
+    itemsTotal: wire.itemsTotal,
+    itemsCompleted: wire.itemsCompleted,
+  };
+}
+
+function attemptOf(wire: WireAttempt): FailedAttempt {
+  const { attempt, scheduleTime, startTime, endTime, worker } = wire;
+  const logs = decodePayload(wire.logs);
+  return { attempt, scheduleTime, startTime, endTime, worker, failure: failureOf(wire.failure), logs };
+}
