@@ -137,6 +137,11 @@ export const FAILURES = {
     message: "The worker's code threw an error that it did not classify.",
     guidance: "Throw TransientError or PermanentError in the handler, so that Millrace knows whether to try again.",
   },
+  TRANSIENT_ERROR: {
+    class: "transient",
+    message: "The handler asked for another attempt.",
+    guidance: "If it happens often, give the handler's TransientError a code and guidance of its own.",
+  },
   SIGNAL_TIMEOUT: {
     class: "permanent",
     message: "The signal did not come in time.",
