@@ -312,9 +312,9 @@ export interface Run {
   endTime:
     | Date
     | undefined;
-  /** What it was started with. */
+  /** What it was started with, UTF-8 JSON. */
   input: Buffer;
-  /** What it ended with; empty unless completed. */
+  /** What it ended with, UTF-8 JSON; empty unless completed. */
   output: Buffer;
   /** Why it failed; unset unless it did. While it retries: the newest error. */
   failure:
@@ -406,9 +406,9 @@ export interface TimelineStep {
   attempts: number;
   /** Attempts allowed. */
   maxAttempts: number;
-  /** Its input; empty until it is scheduled. */
+  /** Its input, UTF-8 JSON; empty until it is scheduled. */
   input: Buffer;
-  /** Its output; empty until it completes. */
+  /** Its output, UTF-8 JSON; empty until it completes. */
   output: Buffer;
   /** Why it failed, or the newest error while it retries. */
   failure:
@@ -424,7 +424,7 @@ export interface TimelineStep {
     | undefined;
   /** What the last attempt logged, a JSON array of lines; empty = nothing. */
   logs: Buffer;
-  /** What the running attempt last reported; empty = nothing. */
+  /** What the running attempt last reported, UTF-8 JSON; empty = nothing. */
   progress: Buffer;
   /** On a forEach step: how many items there are. */
   itemsTotal: number;
@@ -467,7 +467,7 @@ export interface RunEnd {
   runId: string;
   /** One of the ended statuses. */
   status: RunStatus;
-  /** What it ended with; empty unless completed. */
+  /** What it ended with, UTF-8 JSON; empty unless completed. */
   output: Buffer;
   /** Why it failed; unset unless it did. */
   failure:
@@ -497,7 +497,7 @@ export interface RunStart {
   ref: number;
   /** As in StartRunRequest. */
   workflow: string;
-  /** As in StartRunRequest. */
+  /** UTF-8 JSON, as in StartRunRequest. */
   input: Buffer;
   /** As in StartRunRequest. */
   idempotencyKey: string;
