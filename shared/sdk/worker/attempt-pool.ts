@@ -98,9 +98,15 @@ export class AttemptPool implements AttemptHost {
     }
   }
 
-  /** What this process works on or has results of that are not settled, for `hello`. */
-  holding(): TaskRef[] {
-    return Array.from(this.#held.values(), (attempt) => attempt.ref());
+  /**
+   * What this process works on or has results of that are not settled, for `hello`: at most `max`, those without a result
+   * first, for the results of the others follow at once.
+   */
+  holding(max: number): TaskRef[] {
+    const open: Attempt[] = [];
+    const finished: Attempt[] = [];
+    for (const attempt of this.#held.values()) (attempt.status === "finished" ? finished : open).push(attempt);
+    return [...open, ...finished].slice(0, max).map((attempt) => attempt.ref());
   }
 
   /** Signs of life of attempts that began before `sinceMs` (monotonic) or have something new to say. */

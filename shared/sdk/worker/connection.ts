@@ -10,7 +10,7 @@ import type { AttemptPool } from "./attempt-pool.ts";
 import { Outbox } from "./outbox.ts";
 import type { StreamEnd, WorkerStream, WorkerTransport } from "./transport.ts";
 
-/** Most credits a stream may have (workers.proto). */
+/** Most credits a stream may have, and most attempts it may announce as held (docs/worker-protocol.md). */
 export const CREDITS_MAX = 10_000;
 
 /** Results kept unsettled before credits are withheld: a second and more of the fastest worker we have measured. */
@@ -25,7 +25,10 @@ const WELCOME_TIMEOUT_MS = 10_000;
 /** How long the server may take to end a stream after the worker's half-close, ms. */
 const END_TIMEOUT_MS = 5_000;
 
-/** How long an idle worker listens between "draining" and its half-close, ms: tasks may have crossed it on the wire. */
+/**
+ * How long an idle worker listens between "draining", whoever said it, and its half-close, ms: tasks may be on the wire,
+ * and one with a large input may follow the frame it would have been in.
+ */
 const QUIET_MS = 100;
 
 /** A stream that lived this long was a good one: the next failure starts from the shortest wait, ms. */
@@ -145,7 +148,7 @@ export class Connection {
 
   #hello(session: Session): void {
     const { name, build, taskTypes, pool } = this.#options;
-    const hello = { name, build, taskTypes: [...taskTypes], holding: pool.holding() };
+    const hello = { name, build, taskTypes: [...taskTypes], holding: pool.holding(CREDITS_MAX) };
     this.#send(session, { ...emptyFrame(), hello, draining: this.#draining });
   }
 
@@ -194,15 +197,12 @@ export class Connection {
       });
     }
     if (!this.#mayEnd(session)) return;
-    // A server that drains has said so after its last task; one that we tell has yet to hear it.
-    if (session.serverDraining) this.#end(session);
-    else if (!session.quiet) {
-      session.quiet = true;
-      this.#after(session, this.#quietMs, () => {
-        session.quiet = false;
-        if (this.#mayEnd(session)) this.#end(session);
-      });
-    }
+    if (session.quiet) return;
+    session.quiet = true;
+    this.#after(session, this.#quietMs, () => {
+      session.quiet = false;
+      if (this.#mayEnd(session)) this.#end(session);
+    });
   }
 
   #send(session: Session, frame: ConnectRequest): void {
