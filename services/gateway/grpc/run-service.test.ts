@@ -4,9 +4,10 @@ import { refusal } from "@millrace/errors/refusal.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
 import { PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { StartRun } from "@millrace/model/run-commands.ts";
-import { callFailureOf } from "@millrace/rpc/call-failure.ts";
+import { callFailureOf, type FailedCall } from "@millrace/rpc/call-failure.ts";
 import { deadlineIn } from "@millrace/rpc/client.ts";
 import {
+  type ListRunsResponse,
   RunStatus,
   type StartRunRequest,
   type StartRunResponse,
@@ -52,9 +53,16 @@ const lastStart = (): StartRun => {
   return command;
 };
 
+const numbers = (some: readonly { readonly ref: number }[]) =>
+  some.map(({ ref }) => ref).toSorted((left, right) => left - right);
+
 function failure(answer: unknown) {
-  if (!(answer instanceof Error) || !("metadata" in answer)) throw new Error(`not refused: ${JSON.stringify(answer)}`);
-  return callFailureOf(answer as Parameters<typeof callFailureOf>[0] & Error);
+  if (!isFailure(answer)) throw new Error(`not refused: ${JSON.stringify(answer)}`);
+  return callFailureOf(answer);
+}
+
+function isFailure(answer: unknown): answer is FailedCall {
+  return answer instanceof Error && "metadata" in answer;
 }
 
 describe("StartRun", () => {
@@ -232,13 +240,10 @@ describe("SubmitRuns", () => {
   it("returns starts and ends with the caller's numbers and ends when all were sent", async () => {
     endAll();
     const { started, ended } = await submit([frame([1, 2, 3]), frame([4])]).ended();
-    expect(started.map(({ ref }) => ref).sort()).toEqual([1, 2, 3, 4]);
-    expect(ended.map(({ ref, output }) => [ref, output.toString()]).sort()).toEqual([
-      [1, "1"],
-      [2, "2"],
-      [3, "3"],
-      [4, "4"],
-    ]);
+    expect(numbers(started)).toEqual([1, 2, 3, 4]);
+    expect(
+      ended.map(({ ref, output }) => `${ref}=${output.toString()}`).toSorted((a, b) => a.localeCompare(b)),
+    ).toEqual(["1=1", "2=2", "3=3", "4=4"]);
   });
 
   it("returns only what was asked for, and refusals always", async () => {
@@ -263,7 +268,7 @@ describe("SubmitRuns", () => {
         ? { type: "refused", ref: envelope.ref, refusal: refusal("SHARD_OVERLOADED", { retryDelayMs: 5 }) }
         : done(envelope);
     const { started } = await submit([frame([1, 2], SubmitAnswers.STARTS)]).ended();
-    expect(started.map(({ ref }) => ref).sort()).toEqual([1, 2]);
+    expect(numbers(started)).toEqual([1, 2]);
     expect(started.every(({ error }) => error === undefined)).toBe(true);
     expect(served.shards.handed.length).toBeGreaterThan(2);
   });
@@ -294,7 +299,7 @@ describe("SubmitRuns", () => {
 });
 
 describe("steering", () => {
-  const id = "01kyxq0000" + "0000000000";
+  const id = "01kyxq00000000000000";
 
   it("hands in one command a call and says whether it was a repetition", async () => {
     served.shards.reply = (envelope) => ({ ...done(envelope), repeated: true, epoch: 4 });
@@ -386,7 +391,7 @@ describe("reading", () => {
   });
 
   const list = (over: object) =>
-    answerOf((callback) =>
+    answerOf<ListRunsResponse>((callback) =>
       served.runs.listRuns(
         {
           workflow: "",
@@ -408,7 +413,7 @@ describe("reading", () => {
     const first = await list({ workflow: "flow", status: RunStatus.RUNNING });
     if (first instanceof Error) throw first;
     expect(first).toMatchObject({ runs: [{ runId: pending.runId, input: Buffer.alloc(0) }] });
-    const pageToken = "nextPageToken" in Object(first) ? String(Object(first).nextPageToken) : "";
+    const pageToken = "nextPageToken" in first ? first.nextPageToken : "";
     expect(pageToken).not.toBe("");
     served.shards.page = { runs: [], next: null };
     expect(await list({ workflow: "flow", status: RunStatus.RUNNING, pageToken })).toMatchObject({

@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { STATUSES, type StatusName } from "@millrace/errors/status.ts";
 import { httpAnswerOf } from "@millrace/rpc/error-details.ts";
-import { DeadlinePassed, Refused } from "../calls/call.ts";
+import { type DeadlinePassed, Refused } from "../calls/call.ts";
 
 const JSON_TYPE = "application/json; charset=utf-8";
 

@@ -16,11 +16,10 @@ export function contextOf(
   response: ServerResponse,
   kind: "unary" | "stream",
 ): { readonly context: CallContext | Refused; readonly done: () => void } {
-  const nothing = () => undefined;
   const tenant = tenantOf(headerOf(request, TENANT_HEADER));
-  if (tenant instanceof Refused) return { context: tenant, done: nothing };
+  if (tenant instanceof Refused) return { context: tenant, done: doNothing };
   const timeoutMs = timeoutOf(headerOf(request, TIMEOUT_HEADER), kind);
-  if (timeoutMs instanceof Refused) return { context: timeoutMs, done: nothing };
+  if (timeoutMs instanceof Refused) return { context: timeoutMs, done: doNothing };
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = timeoutMs === null ? undefined : setTimeout(abort, timeoutMs);
@@ -32,6 +31,8 @@ export function contextOf(
   const traceparent = traceparentOf(headerOf(request, TRACE_HEADER));
   return { context: { tenant, traceparent, signal: controller.signal }, done };
 }
+
+function doNothing(): void {}
 
 /** null = for ever. */
 function timeoutOf(header: string | undefined, kind: "unary" | "stream"): number | null | Refused {

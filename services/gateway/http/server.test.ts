@@ -1,4 +1,4 @@
-import { status } from "@grpc/grpc-js";
+import { status as grpcStatus } from "@grpc/grpc-js";
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { ConnectResponse } from "@millrace/rpc/generated/millrace/v1/workers.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -23,13 +23,16 @@ async function call(method: string, body: unknown, headers: Record<string, strin
     headers: { "content-type": "application/json", ...headers },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
-  return { status: response.status, headers: response.headers, body: await response.json() };
+  const parsed: unknown = await response.json();
+  return { status: response.status, headers: response.headers, body: parsed };
 }
 
 const get = async (path: string) => {
   const response = await fetch(served.gateway.httpAddress + path);
   return { status: response.status, headers: response.headers, text: await response.text() };
 };
+
+const toObject = (value: unknown): object => (typeof value === "object" && value !== null ? value : {});
 
 const definition = definitionOf(FLOW);
 const pending = makeRun(definition, [{ status: "pending" }]);
@@ -84,7 +87,7 @@ describe("calls", () => {
     expect(got.body).toMatchObject({ workflow: { source } });
     const first = await call("WorkflowService/ListWorkflows", { pageSize: 1 });
     expect(first.body).toMatchObject({ workflows: [{ name: "flow", webhookPaths: ["shop/orders"] }] });
-    const pageToken = new Map(Object.entries(Object(first.body))).get("nextPageToken");
+    const pageToken = new Map<string, unknown>(Object.entries({ ...toObject(first.body) })).get("nextPageToken");
     expect((await call("WorkflowService/ListWorkflows", { pageToken })).body).toMatchObject({
       workflows: [{ name: "second" }],
     });
@@ -107,26 +110,47 @@ describe("calls", () => {
     });
   });
 
-  it.each([
-    ["no JSON", "RunService/StartRun", "{", {}, 400],
-    ["an unknown field", "RunService/StartRun", { workflw: "flow" }, {}, 400],
-    ["a bad time-out", "RunService/GetRun", {}, { "millrace-timeout-ms": "soon" }, 400],
-    ["a bad tenant", "RunService/GetRun", {}, { "millrace-tenant": "A B" }, 400],
-    ["a form", "RunService/GetRun", "runId=1", { "content-type": "application/x-www-form-urlencoded" }, 415],
-    ["a run there is not", "RunService/GetRun", { runId: "0".repeat(20) }, {}, 404],
-    ["a method there is not", "RunService/Nothing", {}, {}, 404],
-    ["a stream both ways", "RunService/SubmitRuns", {}, {}, 501],
-    ["too large a body", "RunService/StartRun", "1".repeat(4 * 1024 * 1024 + 1), {}, 413],
-  ])("I8: refuse %s with a code, a message and details", async (_name, method, body, headers, status) => {
-    const answer = await call(method, body, headers);
-    expect(answer.status).toBe(status);
-    expect(answer.body).toMatchObject({
-      code: expect.any(Number),
-      message: expect.any(String),
-      details: expect.any(Array),
-    });
-    expect(served.shards.handed).toEqual([]);
-  });
+  it.each<{ name: string; method: string; body: unknown; headers?: Record<string, string>; httpStatus: number }>([
+    { name: "no JSON", method: "RunService/StartRun", body: "{", httpStatus: 400 },
+    { name: "an unknown field", method: "RunService/StartRun", body: { workflw: "flow" }, httpStatus: 400 },
+    {
+      name: "a bad time-out",
+      method: "RunService/GetRun",
+      body: {},
+      headers: { "millrace-timeout-ms": "x" },
+      httpStatus: 400,
+    },
+    {
+      name: "a bad tenant",
+      method: "RunService/GetRun",
+      body: {},
+      headers: { "millrace-tenant": "A B" },
+      httpStatus: 400,
+    },
+    {
+      name: "a form",
+      method: "RunService/GetRun",
+      body: "a=1",
+      headers: { "content-type": "text/plain" },
+      httpStatus: 415,
+    },
+    { name: "a run there is not", method: "RunService/GetRun", body: { runId: "0".repeat(20) }, httpStatus: 404 },
+    { name: "a method there is not", method: "RunService/Nothing", body: {}, httpStatus: 404 },
+    { name: "a stream both ways", method: "RunService/SubmitRuns", body: {}, httpStatus: 501 },
+    { name: "too large a body", method: "RunService/StartRun", body: "1".repeat(4 * 1024 * 1024 + 1), httpStatus: 413 },
+  ])(
+    "I8: refuse $name with $httpStatus, a code, a message and details",
+    async ({ method, body, headers, httpStatus }) => {
+      const answer = await call(method, body, headers);
+      expect(answer.status).toBe(httpStatus);
+      expect(answer.body).toMatchObject({
+        code: expect.any(Number),
+        message: expect.any(String),
+        details: expect.any(Array),
+      });
+      expect(served.shards.handed).toEqual([]);
+    },
+  );
 
   it("I9: pass overload on with a delay", async () => {
     served.shards.reply = ({ ref }) => ({ type: "refused", ref, refusal: refusal("DISK_FULL") });
@@ -216,7 +240,7 @@ describe("a gateway", () => {
     await expect.poll(() => own.shards.handed.length).toBe(2);
     for (const { origin, envelope } of own.shards.handed) origin.replied([done(envelope)]);
     expect((await open).status).toBe(200);
-    expect(await broken).toMatchObject({ code: status.UNAVAILABLE });
+    expect(await broken).toMatchObject({ code: grpcStatus.UNAVAILABLE });
     await stopped;
     expect(frames.flatMap(({ settled }) => settled)).toEqual([1]);
     await expect(fetch(url, { method: "POST", headers, body: "{}" })).rejects.toThrow();

@@ -10,7 +10,8 @@ export interface JsonFault {
 /** How deep arrays and objects may nest: what every parser a payload may meet on its way can take. */
 export const JSON_DEPTH_MAX = 128;
 
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+/** `[ -!#-[\]-\uffff]`: any character but control characters, the quote and the backslash. */
+const STRING = /"(?:[ -!#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null/y;
 const SPACE = /[ \t\n\r]*/y;
 

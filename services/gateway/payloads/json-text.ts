@@ -7,7 +7,7 @@ import { faultOf, type JsonFault, tooDeep } from "./json-fault.ts";
 export function jsonText(bytes: Uint8Array): Json | JsonFault {
   if (bytes.length === 0) return JSON_NULL;
   if (!isUtf8(bytes)) return { offset: invalidUtf8At(bytes), reason: "these bytes are not UTF-8" };
-  return checkedJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+  return checkedJson(bufferOf(bytes).toString("utf8"));
 }
 
 /** Checks JSON text. Offsets are in bytes of UTF-8. */
@@ -20,9 +20,13 @@ export function checkedJson(text: string): Json | JsonFault {
   return tooDeep(text) ?? json(text);
 }
 
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /** Where decoding put a replacement character that the bytes do not hold. */
 function invalidUtf8At(bytes: Uint8Array): number {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  const text = bufferOf(bytes).toString("utf8");
   let offset = 0;
   for (let from = 0; from < text.length; ) {
     const at = text.indexOf("\ufffd", from);

@@ -24,7 +24,7 @@ export class ViewOpener {
     const known = this.#definitions.get(text);
     if (known !== undefined) return known;
     // The shard wrote it with JSON.stringify from a Definition, and its journal's checksums kept it.
-    const parsed = JSON.parse(text) as Definition;
+    const parsed: Definition = JSON.parse(text);
     if (this.#definitions.size >= DEFINITIONS_MAX) this.#definitions.clear();
     this.#definitions.set(text, parsed);
     return parsed;

@@ -58,14 +58,14 @@ export async function startRuns(
     repeatedStart: false,
     error: undefined,
   }));
-  const prepared = await Promise.all(
-    request.runs.map((start, index) => prepareStart(ports, context, start, `runs[${index}].`)),
-  );
   const batch: Envelope[] = [];
   const places: RunStarted[] = [];
-  for (const [index, command] of prepared.entries()) {
+  for (const [index, start] of request.runs.entries()) {
     const run = runs[index];
     if (run === undefined) continue;
+    const prepared = prepareStart(ports, context, start, `runs[${index}].`);
+    // At most 64 inputs of over 64 KiB fit into a request, so that one after the other is soon enough.
+    const command = prepared instanceof Promise ? await prepared : prepared;
     if (command instanceof Refused) run.error = startErrorOf(command.refusal);
     else places[batch.push({ ref: batch.length, command, notifyEnd: false }) - 1] = run;
   }

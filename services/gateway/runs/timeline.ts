@@ -6,7 +6,7 @@ import { type Attempt, StepStatus, type TimelineStep } from "@millrace/rpc/gener
 import type { LiveAttempt } from "../tasks/task-hub.ts";
 import { failureMessage, NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
-import { followInput, outputOf, PayloadTexts, type Shown } from "./run-payloads.ts";
+import { followInput, outputOf, type PayloadTexts, type Shown } from "./run-payloads.ts";
 
 /** What a timeline needs beside the run. */
 export interface TimelineSources {

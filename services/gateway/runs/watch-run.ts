@@ -1,4 +1,4 @@
-import type { RunView } from "@millrace/link/link.ts";
+import type { RunView, Unwatch } from "@millrace/link/link.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { WatchRunRequest, WatchRunResponse } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { type AnswerStream, type CallContext, Refused } from "../calls/call.ts";
@@ -26,9 +26,11 @@ export function watchRun(
   let newest: RunView | null = null;
   let busy = false;
   let over = false;
+  // Unset while `watch` has not returned: it may call back before, and is then taken back right after.
+  let unwatch: Unwatch | undefined;
   const stop = () => {
     over = true;
-    unwatch();
+    unwatch?.();
   };
   const sendNewest = async () => {
     if (busy) return;
@@ -57,8 +59,6 @@ export function watchRun(
       stream.fail(unreadable(error));
     });
   };
-  // `changed` may be called before `watch` has returned; what it then needs is taken back right after.
-  let unwatch: () => void = () => undefined;
   unwatch = ports.shards.watch(context.tenant, runId, changed);
   if (over) unwatch();
   context.signal.addEventListener("abort", stop, { once: true });

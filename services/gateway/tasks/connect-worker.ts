@@ -186,7 +186,7 @@ export class WorkerConnection implements WorkerLink {
     }
     this.#storing = true;
     this.#wire.pause();
-    Promise.all(large).then((stored) => {
+    void Promise.all(large).then((stored) => {
       this.#storing = false;
       if (this.#over) return;
       if (stored.includes(null)) {

@@ -255,7 +255,7 @@ describe("results in", () => {
     for (const { origin, envelope } of shards.handed) origin.replied([done(envelope)]);
     await clock.advance(1);
     expect(link.resumed).toBe(1);
-    expect(link.settled().sort()).toEqual([1, 2]);
+    expect(link.settled().toSorted((left, right) => left - right)).toEqual([1, 2]);
   });
 
   it("closes a half-closed stream when its frames are settled", async () => {
