@@ -3,10 +3,10 @@ import { performance } from "node:perf_hooks";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import { createRpcClient } from "@millrace/rpc/client.ts";
 import {
+  RunServiceClient,
   type RunStart,
   RunStatus,
   SubmitAnswers,
-  RunServiceClient,
   type SubmitRunsRequest,
   type SubmitRunsResponse,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
@@ -52,7 +52,8 @@ export function closedLoop(address: string, { workflow, inFlight, runs }: LoopOp
       const nowMs = performance.now();
       for (const start of answer.started) if (start.error !== undefined) reject(new Error(start.error.message));
       for (const end of answer.ended) {
-        if (end.status !== RunStatus.COMPLETED) reject(new Error(`Run ${end.runId} ended ${end.status}: ${end.failure?.message}`));
+        if (end.status !== RunStatus.COMPLETED)
+          reject(new Error(`Run ${end.runId} ended ${end.status}: ${end.failure?.message}`));
         latencies[ended++] = nowMs - (born[end.ref] ?? 0);
       }
       if (ended < runs) return send(answer.ended.length);

@@ -2,9 +2,9 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startNode, type StartedProcess } from "@millrace/testing/process.ts";
 import { createRpcClient } from "@millrace/rpc/client.ts";
 import { WorkflowServiceClient } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
+import { type StartedProcess, startNode } from "@millrace/testing/process.ts";
 
 const CLI = fileURLToPath(new URL("../../services/cli/main.ts", import.meta.url));
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
