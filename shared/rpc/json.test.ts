@@ -3,7 +3,7 @@ import { createFileRegistry, fromBinary, toJson as referenceToJson } from "@bufb
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { jsonTypesOf } from "../../proto/message-tables.ts";
+import { jsonTypesOf, methodCodecsOf } from "../../proto/message-tables.ts";
 import { arbitraryMessage, generatedCodec, MESSAGE_NAMES } from "./arbitrary-message.ts";
 import { MESSAGES } from "./generated/millrace/v1/json-types.ts";
 import { fromJson, toJson } from "./json.ts";
@@ -40,9 +40,11 @@ function withInstants(value: unknown): unknown {
   );
 }
 
-describe("the table", () => {
-  it("is what the descriptor set says", () => {
-    expect(readFileSync(new URL("millrace/v1/json-types.ts", GENERATED), "utf8")).toBe(jsonTypesOf(descriptors));
+describe("the tables", () => {
+  it("are what the descriptor set says", () => {
+    const written = (file: string): string => readFileSync(new URL(`millrace/v1/${file}`, GENERATED), "utf8");
+    expect(written("json-types.ts")).toBe(jsonTypesOf(descriptors));
+    expect(written("method-codecs.ts")).toBe(methodCodecsOf(descriptors));
   });
 });
 

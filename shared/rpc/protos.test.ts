@@ -1,4 +1,5 @@
 // What buf's linter cannot say about the public protos.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
 import {
@@ -29,6 +30,14 @@ const payloads = files.flatMap((file) =>
     }),
   ),
 );
+
+describe("the generated code", () => {
+  it("was made from the proto files as they are", () => {
+    const root = new URL("../../", import.meta.url);
+    const built = execFileSync("node_modules/.bin/buf", ["build", "proto", "-o", "-"], { cwd: root });
+    expect(built.equals(bytes), "Run `npm run proto`.").toBe(true);
+  });
+});
 
 describe("the public protos", () => {
   it.each(payloads)("say that $field is JSON, which the HTTP API relies on", ({ comment }) => {
