@@ -43,6 +43,7 @@ function compare(): void {
     const fastUs = best.fast[figure] ?? Number.NaN;
     const line = {
       figure,
+      unit: "µs a message",
       generatedUs,
       fastUs,
       ratio: Number((generatedUs / fastUs).toFixed(2)),

@@ -34,9 +34,7 @@ function isUnset(value: unknown, field: FieldType): boolean {
 function writeValue(value: unknown, field: FieldType): string {
   switch (field.kind) {
     case "payload":
-      return value instanceof Uint8Array && value.length > 0
-        ? Buffer.from(value.buffer, value.byteOffset, value.length).toString()
-        : "null";
+      return value instanceof Uint8Array && value.length > 0 ? onOneLine(value) : "null";
     case "message":
       return typeof value === "object" && value !== null ? writeMessage(field.of, value) : "null";
     case "enum": {
@@ -50,4 +48,11 @@ function writeValue(value: unknown, field: FieldType): string {
     default:
       return JSON.stringify(value);
   }
+}
+
+/** A payload's text with blanks for line breaks, which JSON has between its tokens only. */
+function onOneLine(payload: Uint8Array): string {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.length)
+    .toString()
+    .replace(/[\r\n]/g, " ");
 }

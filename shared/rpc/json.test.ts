@@ -141,6 +141,12 @@ describe("fromJson", () => {
 });
 
 describe("toJson", () => {
+  it("writes a payload of several lines on one, its strings unchanged", () => {
+    const message = { runId: "r", output: Buffer.from('{\r\n  "a": "b\\nc"\n}') };
+    const text = toJson("millrace.v1.RunEnd", generatedCodec("millrace.v1.RunEnd").fromPartial(message));
+    expect(text).toBe('{"runId":"r","output":{    "a": "b\\nc" }}');
+  });
+
   it("shows an unknown enum value of a newer server as its number", () => {
     const run = generatedCodec("millrace.v1.RunEnd").fromPartial({ runId: "r" });
     expect(toJson("millrace.v1.RunEnd", Object.assign(run, { status: 99 }))).toBe('{"runId":"r","status":99}');

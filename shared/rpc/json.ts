@@ -35,7 +35,10 @@ export function fromJson<Name extends MessageName>(name: Name, text: string): Pa
   }
 }
 
-/** Writes a message as JSON text. Payloads go into it as they are; they were checked when they came in. */
+/**
+ * Writes a message as JSON text on one line, so that it can be an event of a stream. Payloads go into it as they are, but
+ * for line breaks; they were checked when they came in.
+ */
 export function toJson<Name extends MessageName>(name: Name, message: Messages[Name]): string {
   return writeMessage(name, message);
 }
