@@ -63,6 +63,8 @@ interface Open {
   readonly ref: number;
   /** null once it was answered. */
   envelope: Envelope | null;
+  /** Its run's end may be told before its start is answered. */
+  ended: boolean;
 }
 
 export class SubmitStream implements Origin {
@@ -74,6 +76,8 @@ export class SubmitStream implements Origin {
   #answers: SubmitAnswers | null = null;
   #serial = 0;
   #unanswered = 0;
+  /** Batches that wait to be handed in again. */
+  #held = 0;
   #started: RunStarted[] = [];
   #ended: RunEndMessage[] = [];
   #endedBytes = 0;
@@ -150,7 +154,7 @@ export class SubmitStream implements Origin {
         this.#refuse(open.ref, reply.refusal);
         continue;
       }
-      if (!open.envelope.notifyEnd) this.#open.delete(reply.ref);
+      if (!open.envelope.notifyEnd || open.ended) this.#open.delete(reply.ref);
       open.envelope = null;
       if (this.#answers === SubmitAnswers.ENDS) continue;
       this.#started.push({ ref: open.ref, runId: reply.runId, repeatedStart: reply.repeated, error: undefined });
@@ -163,9 +167,9 @@ export class SubmitStream implements Origin {
     if (this.#over) return;
     for (const end of ends) {
       const open = this.#open.get(end.ref);
-      if (open === undefined) continue;
-      this.#open.delete(end.ref);
-      if (open.envelope !== null) this.#unanswered -= 1;
+      if (open === undefined || open.ended) continue;
+      open.ended = true;
+      if (open.envelope === null) this.#open.delete(end.ref);
       const message = inlineRunEndMessage(end, open.ref);
       if (message === undefined) this.#loadEnd(end, open.ref);
       else this.#pushEnd(message);
@@ -176,7 +180,7 @@ export class SubmitStream implements Origin {
   #enter(ref: number, notifyEnd: boolean, command: StartRun): Envelope {
     this.#serial += 1;
     const envelope = { ref: this.#serial, command, notifyEnd };
-    this.#open.set(this.#serial, { ref, envelope });
+    this.#open.set(this.#serial, { ref, envelope, ended: false });
     this.#unanswered += 1;
     return envelope;
   }
@@ -185,7 +189,7 @@ export class SubmitStream implements Origin {
   #later(ref: number, notifyEnd: boolean, prepared: Promise<StartRun | Refused>): void {
     this.#serial += 1;
     const place = this.#serial;
-    this.#open.set(place, { ref, envelope: null });
+    this.#open.set(place, { ref, envelope: null, ended: false });
     this.#unanswered += 1;
     prepared.then(
       (command) => {
@@ -204,7 +208,7 @@ export class SubmitStream implements Origin {
   #loadEnd(end: RunEnd, ref: number): void {
     this.#serial += 1;
     const place = this.#serial;
-    this.#open.set(place, { ref, envelope: null });
+    this.#open.set(place, { ref, envelope: null, ended: false });
     runEndMessage(this.#ports.blobs, end, ref).then(
       (message) => {
         this.#open.delete(place);
@@ -216,8 +220,9 @@ export class SubmitStream implements Origin {
   }
 
   #hold(held: readonly Envelope[], delayMs: number): void {
-    this.#pause();
+    this.#held += 1;
     this.#clock.after(delayMs, () => {
+      this.#held -= 1;
       if (!this.#over) this.#ports.shards.submit(this, held);
     });
   }
@@ -237,8 +242,8 @@ export class SubmitStream implements Origin {
   /** After every change: what can be said is said soon, and the client is slowed down or not. */
   #settle(): void {
     if (this.#started.length > 0 || this.#ended.length > 0 || this.#halfClosed) this.#flushSoon();
-    const crowded = this.#unanswered >= STARTS_IN_FLIGHT_MAX || this.#open.size >= ENDS_AWAITED_MAX || this.#full;
-    if (crowded) this.#pause();
+    const crowded = this.#unanswered >= STARTS_IN_FLIGHT_MAX || this.#open.size >= ENDS_AWAITED_MAX;
+    if (crowded || this.#full || this.#held > 0) this.#pause();
     // Half empty before it goes on, so that the client is not stopped and started for every frame.
     else if (this.#unanswered <= STARTS_IN_FLIGHT_MAX / 2 && this.#open.size <= ENDS_AWAITED_MAX / 2) this.#resume();
   }

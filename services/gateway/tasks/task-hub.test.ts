@@ -108,6 +108,16 @@ describe("tasks out", () => {
     expect(link.frames.map((frame) => frame.tasks.length)).toEqual([50]);
   });
 
+  it("asks again until an answer is empty: shards share credits, so a short one proves nothing", async () => {
+    const { clock, shards, connect } = setUp();
+    const { session, link } = connect();
+    shards.shareOf = (credits) => Math.ceil(credits / 4);
+    session.grant(100);
+    for (let i = 0; i < 80; i++) shards.enqueue(makeTask(i));
+    await clock.advance(1);
+    expect(link.tasks().length).toBe(80);
+  });
+
   it("gives a worker only the types it serves", async () => {
     const { clock, shards, connect } = setUp();
     const a = connect({ name: "a", taskTypes: ["a"] });

@@ -263,8 +263,9 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     this.#shards.pull(pool.taskTypes, wanted, (tasks) => {
       pool.pulling = false;
       if (this.#stopped) return;
-      // A full answer, or a demand since the question: there may be more.
-      pool.waiting = tasks.length >= wanted || pool.demands !== demands;
+      // Any answer that is not empty, or a demand since the question: there may be more. A short answer proves nothing,
+      // because shards share the credits they are asked with.
+      pool.waiting = tasks.length > 0 || pool.demands !== demands;
       if (pool.waiting) this.#pumpSoon();
       if (tasks.length > 0) this.#place(pool, tasks);
       this.#pools.dropUnused(pool);

@@ -29,6 +29,8 @@ export class FakeShards implements Shards {
   readonly views = new Map<string, RunView>();
   readonly watchers = new Map<string, Set<(view: RunView | Refusal) => void>>();
   readonly lists: ListQuery[] = [];
+  /** How many tasks a pull with so many credits gives at most. */
+  shareOf: (credits: number) => number = (credits) => credits;
   page: ListPage = { runs: [], next: null };
   sink: TaskSink | undefined;
   /** Decides the answer to a command; undefined = none until `answer`. */
@@ -89,7 +91,7 @@ export class FakeShards implements Shards {
 
   pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void {
     const taken: Task[] = [];
-    for (let i = 0; i < this.queue.length && taken.length < credits; ) {
+    for (let i = 0; i < this.queue.length && taken.length < this.shareOf(credits); ) {
       const task = this.queue[i];
       if (task === undefined || !taskTypes.includes(task.taskType)) {
         i += 1;
