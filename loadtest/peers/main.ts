@@ -86,8 +86,8 @@ function casesOf(system: string, lines: string): Case[] {
   for (const line of lines.trim().split("\n")) {
     const { fig, C, runs_s }: { fig?: string; C?: number; runs_s?: number } = JSON.parse(line);
     if (fig === undefined || C === undefined || runs_s === undefined) continue;
-    const job = fig.startsWith("five") ? "standard" : "fan-out";
-    cases.push({ system, job, inFlight: C, runsPerSecond: runs_s });
+    const job = fig === "five" ? "standard" : fig === "fan200" ? "fan-out" : undefined;
+    if (job !== undefined) cases.push({ system, job, inFlight: C, runsPerSecond: runs_s });
   }
   return cases;
 }
