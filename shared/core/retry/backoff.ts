@@ -24,9 +24,12 @@ export function retries(policy: RetryPolicy, failedAttempt: number, failure: Fai
 /** Codes of failures that say nothing about whether the attempt took effect. */
 const OUTCOME_UNKNOWN: ReadonlySet<string> = new Set([
   "ATTEMPT_TIMEOUT",
-  "WORKER_LOST",
-  "STEP_TIMEOUT",
+  "HTTP_CONNECTION_RESET",
+  "HTTP_SERVER_ERROR",
   "HTTP_TIMEOUT",
+  "STEP_TIMEOUT",
+  "WORKER_ERROR",
+  "WORKER_LOST",
 ]);
 
 /** Whether a failed attempt is known not to have succeeded: then a retry of the run gives it a new key (I3). */
