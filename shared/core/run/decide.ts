@@ -16,7 +16,9 @@ import { type Decided, type Decision, DONE, REPEATED } from "./decision.ts";
 export function decide(decision: Decision, command: RunCommand): Decided {
   if (command.type === "start") return start(decision, command);
   const run = decision.run;
-  if (run === undefined || run.tenant !== command.tenant) return unknownRun(command);
+  // A result names its attempt by token; after a reconnect nobody but the run knows whose it was.
+  const foreign = command.type !== "result" && run?.tenant !== command.tenant;
+  if (run === undefined || foreign) return unknownRun(command);
   return decideKnown(decision, run, command);
 }
 
