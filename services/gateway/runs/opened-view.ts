@@ -23,10 +23,15 @@ export class ViewOpener {
   #definition(text: string): Definition {
     const known = this.#definitions.get(text);
     if (known !== undefined) return known;
-    // The shard wrote it with JSON.stringify from a Definition, and its journal's checksums kept it.
-    const parsed: Definition = JSON.parse(text);
+    const parsed: unknown = JSON.parse(text);
+    if (!isDefinition(parsed)) throw new Error("A shard's answer holds something else than a definition.");
     if (this.#definitions.size >= DEFINITIONS_MAX) this.#definitions.clear();
     this.#definitions.set(text, parsed);
     return parsed;
   }
+}
+
+/** A shard wrote it from a definition that was checked when it was registered; this tells it from anything else. */
+function isDefinition(value: unknown): value is Definition {
+  return typeof value === "object" && value !== null && "steps" in value && Array.isArray(value.steps);
 }

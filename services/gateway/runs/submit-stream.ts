@@ -18,6 +18,7 @@ import {
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { type CallContext, Refused } from "../calls/call.ts";
 import { invalid } from "../calls/fields.ts";
+import { PacedQueue } from "../payloads/paced-queue.ts";
 import { inlineRunEndMessage, runEndMessage } from "./run-end.ts";
 import { prepareStart } from "./start-command.ts";
 import type { RunPorts } from "./start-runs.ts";
@@ -57,6 +58,13 @@ const HELD: ReadonlySet<RefusalCode> = new Set<RefusalCode>(["SHARD_OVERLOADED",
 /** The wait before handing in again when the refusal names none. */
 const RETRY_DELAY_MS_MIN = 20;
 
+/** An end that has to be loaded. */
+interface LargeEnd {
+  readonly end: RunEnd;
+  readonly ref: number;
+  readonly place: number;
+}
+
 /** A start on its way. */
 interface Open {
   /** The client's own number. */
@@ -73,6 +81,8 @@ export class SubmitStream implements Origin {
   readonly #context: Pick<CallContext, "tenant" | "traceparent">;
   readonly #wire: SubmitWire;
   readonly #open = new Map<number, Open>();
+  /** Ends whose output is a blob; each holds its place in `#open` meanwhile. */
+  readonly #largeEnds = new PacedQueue<LargeEnd>((large) => this.#loadEnd(large));
   #answers: SubmitAnswers | null = null;
   #serial = 0;
   #unanswered = 0;
@@ -126,12 +136,14 @@ export class SubmitStream implements Origin {
   abandon(): void {
     this.#over = true;
     this.#open.clear();
+    this.#largeEnds.clear();
   }
 
   /** The wire takes frames again. */
   writable(): void {
     this.#full = false;
     this.#unreadBytes = 0;
+    this.#largeEnds.go();
     this.#settle();
   }
 
@@ -159,7 +171,7 @@ export class SubmitStream implements Origin {
       if (this.#answers === SubmitAnswers.ENDS) continue;
       this.#started.push({ ref: open.ref, runId: reply.runId, repeatedStart: reply.repeated, error: undefined });
     }
-    if (held !== null) this.#hold(held, delayMs);
+    if (held !== null) this.#retry(held, delayMs);
     this.#settle();
   }
 
@@ -171,7 +183,7 @@ export class SubmitStream implements Origin {
       open.ended = true;
       if (open.envelope === null) this.#open.delete(end.ref);
       const message = inlineRunEndMessage(end, open.ref);
-      if (message === undefined) this.#loadEnd(end, open.ref);
+      if (message === undefined) this.#largeEnds.push({ end, ref: open.ref, place: this.#hold(open.ref) });
       else this.#pushEnd(message);
     }
     this.#settle();
@@ -187,9 +199,7 @@ export class SubmitStream implements Origin {
 
   /** A start whose input is being stored: it holds its place meanwhile. */
   #later(ref: number, notifyEnd: boolean, prepared: Promise<StartRun | Refused>): void {
-    this.#serial += 1;
-    const place = this.#serial;
-    this.#open.set(place, { ref, envelope: null, ended: false });
+    const place = this.#hold(ref);
     this.#unanswered += 1;
     prepared.then(
       (command) => {
@@ -204,22 +214,27 @@ export class SubmitStream implements Origin {
     );
   }
 
-  /** An end whose output is being loaded: it holds its place meanwhile. */
-  #loadEnd(end: RunEnd, ref: number): void {
+  /** A place among what is open, so that the stream does not end before its time. */
+  #hold(ref: number): number {
     this.#serial += 1;
-    const place = this.#serial;
-    this.#open.set(place, { ref, envelope: null, ended: false });
-    runEndMessage(this.#ports.blobs, end, ref).then(
-      (message) => {
-        this.#open.delete(place);
-        this.#pushEnd(message);
-        this.#settle();
-      },
-      () => this.#fail(unavailable("An output could not be read.")),
-    );
+    this.#open.set(this.#serial, { ref, envelope: null, ended: false });
+    return this.#serial;
   }
 
-  #hold(held: readonly Envelope[], delayMs: number): void {
+  /** Whether the wire takes more. */
+  async #loadEnd({ end, ref, place }: LargeEnd): Promise<boolean> {
+    try {
+      const message = await runEndMessage(this.#ports.blobs, end, ref);
+      this.#open.delete(place);
+      this.#pushEnd(message);
+      this.#settle();
+    } catch {
+      this.#fail(unavailable("An output could not be read."));
+    }
+    return !this.#full;
+  }
+
+  #retry(held: readonly Envelope[], delayMs: number): void {
     this.#held += 1;
     this.#clock.after(delayMs, () => {
       this.#held -= 1;

@@ -16,6 +16,7 @@ import type {
 import { Refused } from "../calls/call.ts";
 import { invalid, shown, textFault } from "../calls/fields.ts";
 import { jsonText } from "../payloads/json-text.ts";
+import { PacedQueue } from "../payloads/paced-queue.ts";
 import { loadPayload } from "../payloads/payloads.ts";
 import { type ReadResult, readResult } from "./read-result.ts";
 import type { TaskHub } from "./task-hub.ts";
@@ -57,6 +58,8 @@ export class WorkerConnection implements WorkerLink {
   readonly #blobs: Blobs;
   readonly #tenant: TenantId;
   readonly #wire: WorkerWire;
+  /** Tasks whose input is a blob: each follows in a frame of its own. At most as many as the worker has credits. */
+  readonly #large = new PacedQueue<Task>((task) => this.#sendLarge(task));
   #session: WorkerSession | null = null;
   /** Frames whose payloads are being stored: the stream waits for them, so that there is never a second one. */
   #storing = false;
@@ -102,6 +105,7 @@ export class WorkerConnection implements WorkerLink {
 
   /** The wire takes frames again. */
   writable(): void {
+    this.#large.go();
     this.#session?.writable();
   }
 
@@ -114,7 +118,7 @@ export class WorkerConnection implements WorkerLink {
     let bytes = 0;
     for (const task of frame.tasks) {
       if (typeof task.input !== "string") {
-        this.#sendLarge(task);
+        this.#large.push(task);
         continue;
       }
       message.tasks.push(taskMessage(task, Buffer.from(task.input)));
@@ -210,16 +214,18 @@ export class WorkerConnection implements WorkerLink {
     }
   }
 
-  /** A task whose input is a blob follows in a frame of its own. */
-  #sendLarge(task: Task): void {
-    loadPayload(this.#blobs, task.runId, task.input).then(
-      (input) => {
-        if (this.#over) return;
-        if (input !== undefined) this.#wire.send({ ...responseOf(NOTHING), tasks: [taskMessage(task, input)] });
-        else this.#failTask(task, "Its blob is gone.");
-      },
-      (error: unknown) => this.#failTask(task, error instanceof Error ? error.message : String(error)),
-    );
+  /** Whether the wire takes more. */
+  async #sendLarge(task: Task): Promise<boolean> {
+    if (this.#over) return true;
+    try {
+      const input = await loadPayload(this.#blobs, task.runId, task.input);
+      if (this.#over) return true;
+      if (input !== undefined) return this.#wire.send({ ...responseOf(NOTHING), tasks: [taskMessage(task, input)] });
+      this.#failTask(task, "Its blob is gone.");
+    } catch (error: unknown) {
+      this.#failTask(task, error instanceof Error ? error.message : String(error));
+    }
+    return true;
   }
 
   #failTask(task: Task, why: string): void {
