@@ -8,10 +8,11 @@ const BUCKETS = 1_024;
 
 /**
  * Deadlines of all held tasks: a hashed timing wheel (Varghese and Lauck, scheme 6). Nearly every task is taken out
- * long before its deadline, so adding and taking out are what must be cheap; a heap would fill with the dead.
+ * long before its deadline, so adding and taking out are what must be cheap: a bucket is a list linked through the tasks.
  */
 export class DeadlineWheel {
-  readonly #buckets: Set<HeldTask>[] = Array.from({ length: BUCKETS }, () => new Set<HeldTask>());
+  /** The newest task of each bucket. */
+  readonly #buckets: (HeldTask | null)[] = new Array<HeldTask | null>(BUCKETS).fill(null);
   #lastTick: number;
 
   /** @param nowMs monotonic, as everywhere here */
@@ -20,34 +21,35 @@ export class DeadlineWheel {
   }
 
   add(held: HeldTask): void {
-    this.#bucketOf(held.deadlineMs).add(held);
+    const bucket = bucketOf(held);
+    const next = this.#buckets[bucket] ?? null;
+    held.earlier = next;
+    if (next !== null) next.later = held;
+    this.#buckets[bucket] = held;
   }
 
   remove(held: HeldTask): void {
-    this.#bucketOf(held.deadlineMs).delete(held);
+    const { earlier, later } = held;
+    if (earlier !== null) earlier.later = later;
+    if (later !== null) later.earlier = earlier;
+    else this.#buckets[bucketOf(held)] = earlier;
+    held.earlier = null;
+    held.later = null;
   }
 
-  /** Takes out and returns what is due. A deadline is found by the first call at least a tick behind it. */
+  /** Returns what is due; the caller removes it. A deadline is found by the first call at least a tick behind it. */
   expire(nowMs: number): HeldTask[] {
     const due: HeldTask[] = [];
     const tick = Math.floor(nowMs / TICK_MS);
     const from = Math.max(this.#lastTick, tick - BUCKETS);
-    for (let at = from; at < tick; at++) {
-      const bucket = this.#buckets[at % BUCKETS];
-      if (bucket === undefined) continue;
-      for (const held of bucket) {
-        if (held.deadlineMs > nowMs) continue;
-        bucket.delete(held);
-        due.push(held);
-      }
-    }
+    for (let at = from; at < tick; at++)
+      for (let held = this.#buckets[at % BUCKETS] ?? null; held !== null; held = held.earlier)
+        if (held.deadlineMs <= nowMs) due.push(held);
     this.#lastTick = tick;
     return due;
   }
+}
 
-  #bucketOf(deadlineMs: number): Set<HeldTask> {
-    const bucket = this.#buckets[Math.floor(deadlineMs / TICK_MS) % BUCKETS];
-    if (bucket === undefined) throw new Error(`a deadline of ${deadlineMs} ms has no bucket`);
-    return bucket;
-  }
+function bucketOf(held: HeldTask): number {
+  return Math.floor(held.deadlineMs / TICK_MS) % BUCKETS;
 }

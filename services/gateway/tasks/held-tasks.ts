@@ -1,5 +1,5 @@
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { TenantId } from "@millrace/model/ids.ts";
+import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
@@ -7,7 +7,6 @@ import type { WorkerSession } from "./worker-session.ts";
 
 /** An attempt in a worker's hands. One shape, all fields set at creation: there are tens of thousands a second. */
 export interface HeldTask {
-  readonly key: string;
   readonly token: TaskToken;
   tenant: TenantId;
   session: WorkerSession;
@@ -20,17 +19,29 @@ export interface HeldTask {
   /** Whether the worker is to stop it. */
   cancelled: boolean;
   progress: Json | null;
+  /** Neighbours in the deadline wheel's bucket; the wheel's alone to change. */
+  earlier: HeldTask | null;
+  later: HeldTask | null;
 }
 
-/** A token as a map key: the run's ID first, because that is where keys differ. */
-function tokenKey(token: TaskToken): string {
-  return `${token.runId}${token.step}:${token.item}:${token.attempt}:${token.epoch}`;
+/** The attempts of one run: nearly always one, so a map of its own is made only for a second. */
+type OfRun = HeldTask | Map<number, HeldTask>;
+
+/** More than any step, item and attempt of a definition: makes (epoch, attempt, step, item) one exact number. */
+const ITEMS = 2 ** 14;
+const STEPS = 2 ** 9;
+const ATTEMPTS = 2 ** 7;
+
+/** A token as a key among those of its run. */
+function keyInRun({ epoch, attempt, step, item }: TaskToken): number {
+  return ((epoch * ATTEMPTS + attempt) * STEPS + step) * ITEMS + item + 1;
 }
 
 /** Every attempt in some worker's hands: by token, by session, and by deadline. */
 export class HeldTasks {
   readonly #clock: Clock;
-  readonly #byKey = new Map<string, HeldTask>();
+  readonly #byRun = new Map<RunId, OfRun>();
+  #size = 0;
   readonly #wheel: DeadlineWheel;
 
   constructor(clock: Clock) {
@@ -39,11 +50,14 @@ export class HeldTasks {
   }
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#size;
   }
 
   find(token: TaskToken): HeldTask | undefined {
-    return this.#byKey.get(tokenKey(token));
+    const ofRun = this.#byRun.get(token.runId);
+    if (ofRun === undefined) return undefined;
+    if (ofRun instanceof Map) return ofRun.get(keyInRun(token));
+    return keyInRun(ofRun.token) === keyInRun(token) ? ofRun : undefined;
   }
 
   /**
@@ -51,10 +65,9 @@ export class HeldTasks {
    * filled in, and it is not to be sent again.
    */
   hand(session: WorkerSession, task: Task): boolean {
-    const key = tokenKey(task);
-    const known = this.#byKey.get(key);
+    const known = this.find(task);
     if (known === undefined) {
-      const held = this.#keep(key, session, task, this.#clock.nowMs());
+      const held = this.#keep(session, task, this.#clock.nowMs());
       held.tenant = task.tenant;
       this.#arm(held, task.timeoutMs);
       return true;
@@ -68,9 +81,8 @@ export class HeldTasks {
 
   /** A worker announces on a new stream what it works on. Passed over when another worker has it. */
   reclaim(session: WorkerSession, token: TaskToken): HeldTask | undefined {
-    const key = tokenKey(token);
-    const known = this.#byKey.get(key);
-    if (known === undefined) return this.#keep(key, session, token, 0);
+    const known = this.find(token);
+    if (known === undefined) return this.#keep(session, token, 0);
     if (known.session.worker !== session.worker) return undefined;
     known.session.held.delete(known);
     known.session = session;
@@ -79,7 +91,13 @@ export class HeldTasks {
   }
 
   release(held: HeldTask): void {
-    this.#byKey.delete(held.key);
+    const { runId } = held.token;
+    const ofRun = this.#byRun.get(runId);
+    if (ofRun instanceof Map) {
+      ofRun.delete(keyInRun(held.token));
+      if (ofRun.size === 0) this.#byRun.delete(runId);
+    } else this.#byRun.delete(runId);
+    this.#size--;
     held.session.held.delete(held);
     if (held.deadlineMs > 0) this.#wheel.remove(held);
   }
@@ -91,9 +109,8 @@ export class HeldTasks {
     return due;
   }
 
-  #keep(key: string, session: WorkerSession, token: TaskToken, startedMs: number): HeldTask {
+  #keep(session: WorkerSession, token: TaskToken, startedMs: number): HeldTask {
     const held: HeldTask = {
-      key,
       token,
       tenant: session.hello.tenant,
       session,
@@ -102,10 +119,21 @@ export class HeldTasks {
       deadlineMs: 0,
       cancelled: false,
       progress: null,
+      earlier: null,
+      later: null,
     };
-    this.#byKey.set(key, held);
+    this.#file(held);
     session.held.add(held);
     return held;
+  }
+
+  #file(held: HeldTask): void {
+    const { runId } = held.token;
+    const ofRun = this.#byRun.get(runId);
+    if (ofRun === undefined) this.#byRun.set(runId, held);
+    else if (ofRun instanceof Map) ofRun.set(keyInRun(held.token), held);
+    else this.#byRun.set(runId, new Map([ofRun, held].map((each) => [keyInRun(each.token), each])));
+    this.#size++;
   }
 
   #arm(held: HeldTask, timeoutMs: number): void {

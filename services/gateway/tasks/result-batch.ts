@@ -1,6 +1,7 @@
 import type { Envelope, Origin, Reply, RunEnd } from "@millrace/link/link.ts";
 import type { TenantId, WorkerName } from "@millrace/model/ids.ts";
 import type { RefusalCode } from "@millrace/model/refusal.ts";
+import type { TaskToken } from "@millrace/model/task.ts";
 import type { ReportedResult } from "./worker-link.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
@@ -72,26 +73,14 @@ export interface Attribution {
   readonly startedMs: number;
 }
 
-/** The command that records a result. */
-export function recordResult(ref: number, result: ReportedResult, by: Attribution): Envelope {
-  return {
-    ref,
-    notifyEnd: false,
-    command: {
-      type: "result",
-      tenant: by.tenant,
-      runId: result.runId,
-      result: {
-        runId: result.runId,
-        epoch: result.epoch,
-        step: result.step,
-        item: result.item,
-        attempt: result.attempt,
-        outcome: result.outcome,
-        worker: by.worker,
-        startedMs: by.startedMs,
-        logs: result.logs,
-      },
-    },
-  };
+/** The command that records what came of the attempt `token`. */
+export function recordResult(ref: number, token: TaskToken, of: Reported, by: Attribution): Envelope {
+  const { runId, epoch, step, item, attempt } = token;
+  const { outcome, logs } = of;
+  const { tenant, worker, startedMs } = by;
+  const result = { runId, epoch, step, item, attempt, outcome, worker, startedMs, logs };
+  return { ref, notifyEnd: false, command: { type: "result", tenant, runId, result } };
 }
+
+/** What came of an attempt. */
+type Reported = Pick<ReportedResult, "outcome" | "logs">;
