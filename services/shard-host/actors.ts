@@ -6,8 +6,8 @@
 // 3. An actor is dirty from its first event after a checkpoint wrote it until the next one does.
 import { decodeRunState, encodeRunState } from "@millrace/codec/run-state-v1.ts";
 import type { Plan } from "@millrace/core/plan/plan.ts";
-import { isSchedulable } from "@millrace/core/run/advance.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
+import { isSchedulable } from "@millrace/core/run/readiness.ts";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { EndStatus, LiveStatus, RunState } from "@millrace/model/run-state.ts";
 import type { LiveIndex, ReopenedRow, Store } from "@millrace/store/store.ts";

@@ -145,6 +145,7 @@ export class Decider {
       blobText: this.#memory.texts.text,
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
+      advanceAsked: false,
     };
   }
 

@@ -24,8 +24,8 @@ export class Plans {
     const key = keyOf(event.tenant, event.workflow, event.version);
     const known = this.#pinned.get(key);
     if (known !== undefined) return known;
-    // The body was checked before it was registered and is never rewritten.
-    const definition: Definition = JSON.parse(event.body);
+    const definition: unknown = JSON.parse(event.body);
+    if (!isDefinition(definition)) throw new Error(`${key} is pinned to something else than a definition.`);
     const pinned = { plan: compilePlan(definition), event };
     this.#pinned.set(key, pinned);
     return pinned;
@@ -35,6 +35,11 @@ export class Plans {
   events(): DefinitionPinned[] {
     return [...this.#pinned.values()].map((pinned) => pinned.event);
   }
+}
+
+/** The body was checked before it was registered and is never rewritten; this tells it from anything else. */
+function isDefinition(value: unknown): value is Definition {
+  return typeof value === "object" && value !== null && "steps" in value && Array.isArray(value.steps);
 }
 
 function keyOf(tenant: TenantId, workflow: WorkflowName, version: number): string {

@@ -43,7 +43,7 @@ export interface Serving {
 export async function takeOver(parts: ShardParts, journal: Journal): Promise<Serving | undefined> {
   const { options } = parts;
   const memory = emptyMemory(options, parts.sinks);
-  const found = await recover(memory, options.store, journal, options.observer.recovering);
+  const found = await recover(memory, options.store, journal, (records) => options.observer.recovering(records));
   const tail = journal.tail();
   const commit = new Commit(journal, tail, term(tail.term + 1));
   if (!(await claim(options, commit))) return undefined;

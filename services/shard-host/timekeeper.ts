@@ -1,8 +1,8 @@
 // Turns due timers into letters. Keeps those due within the window in memory and reads the next ones from the store.
 import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
-import { RUN_ID_CHARS } from "@millrace/core/run-id.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { resume } from "@millrace/core/run/resume.ts";
+import { RUN_ID_CHARS } from "@millrace/core/run-id.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { DueTimer, Store } from "@millrace/store/store.ts";

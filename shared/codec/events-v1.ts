@@ -6,12 +6,20 @@
 //   19 run-ended · 20 run-retried · 30 shard-claimed · 31 definition-pinned
 // Times are stored as distances from the record's time (DESIGN §5: smaller by 8 bytes each); 0 stands for "never" and is null.
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
-import type { JournalEvent } from "@millrace/model/run-events.ts";
+import type {
+  AttemptCancelled,
+  AttemptFailed,
+  JournalEvent,
+  RunEnded,
+  RunEvent,
+  RunStarted,
+  StepCompleted,
+  StepScheduled,
+} from "@millrace/model/run-events.ts";
 import type { EndStatus } from "@millrace/model/run-state.ts";
 import {
   CodecError,
   failureValue,
-  inputValue,
   nullableInputValue,
   nullablePayloadValue,
   packValues,
@@ -51,61 +59,15 @@ function push(out: Value[], event: JournalEvent, atMs: number): void {
       return;
     case "attempt-failed":
       out.push(4, event.runId, event.step, event.item, event.attempt, failureValue(event.failure));
-      out.push(
-        distance(event.retryAtMs, atMs),
-        event.worker,
-        distance(event.startedMs, atMs),
-        nullablePayloadValue(event.logs),
-      );
+      out.push(distance(event.retryAtMs, atMs), event.worker, distance(event.startedMs, atMs));
+      out.push(nullablePayloadValue(event.logs));
       return;
     case "attempt-cancelled":
       out.push(5, event.runId, event.step, event.item, event.attempt);
       return;
-    case "step-fanned-out":
-      out.push(6, event.runId, event.step, event.items);
-      return;
-    case "step-joined":
-      out.push(7, event.runId, event.step);
-      return;
-    case "step-skipped":
-      out.push(8, event.runId, event.step);
-      return;
-    case "step-evaluated":
-      out.push(9, event.runId, event.step, payloadValue(event.output));
-      return;
-    case "step-faulted":
-      out.push(10, event.runId, event.step, event.item, failureValue(event.failure));
-      return;
-    case "step-sleeping":
-      out.push(11, event.runId, event.step, distance(event.untilMs, atMs));
-      return;
-    case "step-woke":
-      out.push(12, event.runId, event.step);
-      return;
-    case "step-waiting":
-      out.push(13, event.runId, event.step, event.signal, distance(event.deadlineMs, atMs));
-      return;
-    case "signal-received":
-      out.push(14, event.runId, event.signalId, event.name, payloadValue(event.payload));
-      return;
-    case "signal-taken":
-      out.push(15, event.runId, event.step);
-      return;
-    case "run-paused":
-      out.push(16, event.runId, event.reason);
-      return;
-    case "run-resumed":
-      out.push(17, event.runId);
-      return;
-    case "cancel-requested":
-      out.push(18, event.runId, event.reason, distance(event.deadlineMs, atMs));
-      return;
     case "run-ended":
-      out.push(19, event.runId, event.status, event.output === null ? null : inputValue(event.output));
+      out.push(19, event.runId, event.status, nullableInputValue(event.output));
       out.push(runFailureValue(event.failure), event.reason);
-      return;
-    case "run-retried":
-      out.push(20, event.runId, event.epoch, event.requestId);
       return;
     case "shard-claimed":
       out.push(30, event.node);
@@ -113,8 +75,64 @@ function push(out: Value[], event: JournalEvent, atMs: number): void {
     case "definition-pinned":
       out.push(31, event.tenant, event.workflow, event.version, event.body);
       return;
+    default:
+      return pushRare(out, event, atMs);
   }
 }
+
+function pushRare(out: Value[], event: RareEvent, atMs: number): void {
+  const { runId: id } = event;
+  switch (event.type) {
+    case "step-fanned-out":
+      out.push(6, id, event.step, event.items);
+      return;
+    case "step-joined":
+      out.push(7, id, event.step);
+      return;
+    case "step-skipped":
+      out.push(8, id, event.step);
+      return;
+    case "step-evaluated":
+      out.push(9, id, event.step, payloadValue(event.output));
+      return;
+    case "step-faulted":
+      out.push(10, id, event.step, event.item, failureValue(event.failure));
+      return;
+    case "step-sleeping":
+      out.push(11, id, event.step, distance(event.untilMs, atMs));
+      return;
+    case "step-woke":
+      out.push(12, id, event.step);
+      return;
+    case "step-waiting":
+      out.push(13, id, event.step, event.signal, distance(event.deadlineMs, atMs));
+      return;
+    case "signal-received":
+      out.push(14, id, event.signalId, event.name, payloadValue(event.payload));
+      return;
+    case "signal-taken":
+      out.push(15, id, event.step);
+      return;
+    case "run-paused":
+      out.push(16, id, event.reason);
+      return;
+    case "run-resumed":
+      out.push(17, id);
+      return;
+    case "cancel-requested":
+      out.push(18, id, event.reason, distance(event.deadlineMs, atMs));
+      return;
+    case "run-retried":
+      out.push(20, id, event.epoch, event.requestId);
+      return;
+  }
+}
+
+/** Events of runs that a plain run of tasks does without. */
+type RareEvent = Exclude<
+  RunEvent,
+  RunStarted | StepScheduled | StepCompleted | AttemptFailed | AttemptCancelled | RunEnded
+>;
 
 function next(from: ValueReader, atMs: number): JournalEvent {
   const code = from.number();

@@ -135,7 +135,8 @@ export interface StepWaitingState {
 /** A `forEach` under way or over (`joined`). */
 export interface StepItems {
   status: "fanned-out" | "joined" | "items-failed";
-  readonly sinceMs: number;
+  /** When it was fanned out, or its epoch began: its time-out counts from here. */
+  sinceMs: number;
   endedMs: number;
   /** The list's elements, as evaluated. */
   readonly items: readonly Json[];

@@ -127,8 +127,8 @@ export class JournaledRegistry implements Registry {
 
   async #read(): Promise<void> {
     await this.#journal.read(position(1), (record) => {
-      // Our own words, read back unchanged: the journal has checked them against their checksum.
-      const entry: Entry = JSON.parse(Buffer.from(record.body).toString("utf8"));
+      const entry: unknown = JSON.parse(Buffer.from(record.body).toString("utf8"));
+      if (!isEntry(entry)) throw new Error(`The registry's record ${record.position} holds no definition.`);
       this.#fold({ ...entry, tenant: tenantId(entry.tenant), name: workflowName(entry.name) });
     });
   }
@@ -139,6 +139,11 @@ export class JournaledRegistry implements Registry {
     if (versions === undefined) this.#workflows.set(key, [registered]);
     else versions.push(registered);
   }
+}
+
+/** Our own words, which the journal has checked against their checksum; this tells them from another journal's. */
+function isEntry(value: unknown): value is Entry {
+  return typeof value === "object" && value !== null && "definition" in value && "registeredMs" in value;
 }
 
 function keyOf(tenant: TenantId, name: WorkflowName): string {

@@ -1,9 +1,21 @@
 // Begins every step whose needs are settled, follows what settles at once, and ends the run when nothing is left.
-import { ITEM_INPUT, type Payload, RUN_INPUT, type StepInput, WRITTEN_INPUT } from "@millrace/model/payload.ts";
+import type { StepInput } from "@millrace/model/payload.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
-import type { Evaluated, InputPlan, Plan, PlanStep, Scope } from "../plan/plan.ts";
-import { type Decision, emit, failRun, faultStep, spend, spent } from "./decision.ts";
-import { fanOut, hasRoom, scheduleItems } from "./items.ts";
+import type { PlanStep, Scope } from "../plan/plan.ts";
+import {
+  askToAdvance,
+  type Decision,
+  emit,
+  failRun,
+  faultStep,
+  spend,
+  spent,
+  WHOLE_RUN,
+  wholeStep,
+} from "./decision.ts";
+import { inputOf, payloadOf } from "./evaluate-input.ts";
+import { fanOut, scheduleItems } from "./items.ts";
+import { isReady, isSettled } from "./readiness.ts";
 import { RunScope } from "./scope.ts";
 import { takeSignal } from "./signals.ts";
 
@@ -15,17 +27,17 @@ export function advance(decision: Decision, candidates: readonly number[]): void
   const run = decision.run;
   if (run === undefined || run.status !== "running") return;
   const { plan } = decision;
-  const queue = [...candidates];
-  for (let next = 0; next < queue.length; next++) {
-    const step = plan.steps[queue[next] ?? -1];
+  // Copied only when something settles at once: mostly nothing does.
+  let queue: number[] | null = null;
+  for (let next = 0; next < (queue ?? candidates).length; next++) {
+    const step = plan.steps[(queue ?? candidates)[next] ?? -1];
     if (step === undefined || !isReady(run, step)) continue;
-    if (spent(decision)) {
-      decision.reactions.push({ type: "advance", runId: run.runId });
-      return;
-    }
+    if (spent(decision)) return askToAdvance(decision, run);
     begin(decision, run, step);
     if (run.endedMs !== 0) return;
-    if (isSettled(run, step.index)) queue.push(...step.dependants);
+    if (!isSettled(run, step.index)) continue;
+    queue ??= [...candidates];
+    queue.push(...step.dependants);
   }
   if (run.openSteps === 0) complete(decision, run);
 }
@@ -45,36 +57,6 @@ export function advanceAll(decision: Decision): void {
   advance(decision, [...decision.plan.steps.map((step) => step.index), ...settled]);
 }
 
-/** Whether `advance` has work that nothing else will trigger. */
-export function isSchedulable(run: RunState, plan: Plan): boolean {
-  if (run.status !== "running") return false;
-  return plan.steps.some((step) => {
-    const state = run.steps[step.index];
-    return state?.status === "fanned-out" ? hasRoom(step, state) : isReady(run, step);
-  });
-}
-
-/** Whether a step may begin: untouched (or given up in an earlier epoch), and everything it needs is settled. */
-export function isReady(run: RunState, step: PlanStep): boolean {
-  const status = run.steps[step.index]?.status;
-  if (status !== "pending" && status !== "abandoned") return false;
-  for (const need of step.needs) if (!isSettled(run, need)) return false;
-  return true;
-}
-
-/** Whether a step is over and its dependants may look at it. */
-export function isSettled(run: RunState, step: number): boolean {
-  switch (run.steps[step]?.status) {
-    case "completed":
-    case "done":
-    case "joined":
-    case "skipped":
-      return true;
-    default:
-      return false;
-  }
-}
-
 function begin(decision: Decision, run: RunState, step: PlanStep): void {
   const state = run.steps[step.index];
   if (state?.status === "abandoned") {
@@ -89,7 +71,7 @@ function begin(decision: Decision, run: RunState, step: PlanStep): void {
   const scope = new RunScope(run, decision.blobText, null, -1);
   if (step.condition !== null) {
     const condition = step.condition.evaluate(scope);
-    if (condition.type === "failed") return faultStep(decision, run, step.index, condition.failure);
+    if (condition.type === "failed") return faultStep(decision, run, wholeStep(step), condition.failure);
     if (!condition.value) {
       emit(decision, { type: "step-skipped", runId: run.runId, step: step.index });
       return;
@@ -103,7 +85,7 @@ function beginOnce(decision: Decision, run: RunState, step: PlanStep, scope: Sco
   switch (step.kind) {
     case "task": {
       const input = inputOf(step.input, scope);
-      if (input.type === "failed") return faultStep(decision, run, step.index, input.failure);
+      if (input.type === "failed") return faultStep(decision, run, wholeStep(step), input.failure);
       if (typeof input.value !== "number") spend(decision, input.value);
       emit(decision, scheduled(run, step, input.value));
       return;
@@ -128,7 +110,7 @@ function isSkippedByNeeds(run: RunState, step: PlanStep): boolean {
 
 function transform(decision: Decision, run: RunState, step: PlanStep, scope: Scope): void {
   const output = payloadOf(step.input, scope);
-  if (output.type === "failed") return faultStep(decision, run, step.index, output.failure);
+  if (output.type === "failed") return faultStep(decision, run, wholeStep(step), output.failure);
   spend(decision, output.value);
   emit(decision, { type: "step-evaluated", runId: run.runId, step: step.index, output: output.value });
 }
@@ -136,49 +118,22 @@ function transform(decision: Decision, run: RunState, step: PlanStep, scope: Sco
 function sleep(decision: Decision, run: RunState, step: PlanStep, scope: Scope): void {
   const until = step.sleepUntil?.(scope, decision.at.nowMs);
   if (until === undefined) throw new Error(`Sleep step ${step.name} has no wake-up time.`);
-  if (until.type === "failed") return faultStep(decision, run, step.index, until.failure);
+  if (until.type === "failed") return faultStep(decision, run, wholeStep(step), until.failure);
   emit(decision, { type: "step-sleeping", runId: run.runId, step: step.index, untilMs: until.value });
 }
 
 function waitForSignal(decision: Decision, run: RunState, step: PlanStep, scope: Scope): void {
   const name = step.signal?.evaluate(scope);
   if (name === undefined) throw new Error(`Signal step ${step.name} has no name.`);
-  if (name.type === "failed") return faultStep(decision, run, step.index, name.failure);
+  if (name.type === "failed") return faultStep(decision, run, wholeStep(step), name.failure);
   const deadlineMs = step.stepTimeoutMs > 0 ? decision.at.nowMs + step.stepTimeoutMs : 0;
   emit(decision, { type: "step-waiting", runId: run.runId, step: step.index, signal: name.value, deadlineMs });
   takeSignal(decision, run, step.index);
 }
 
-/** What `step-scheduled` records: a reference where the value is passed on unchanged. */
-export function inputOf(input: InputPlan, scope: Scope): Evaluated<StepInput> {
-  switch (input.type) {
-    case "passed":
-      return { type: "value", value: input.from };
-    case "item":
-      return { type: "value", value: ITEM_INPUT };
-    case "constant":
-      return { type: "value", value: WRITTEN_INPUT };
-    case "computed":
-      return input.template.evaluate(scope);
-  }
-}
-
-function payloadOf(input: InputPlan, scope: Scope): Evaluated<Payload> {
-  switch (input.type) {
-    case "passed":
-      return { type: "value", value: input.from === RUN_INPUT ? scope.input() : scope.output(input.from) };
-    case "item":
-      return { type: "value", value: scope.item ?? scope.input() };
-    case "constant":
-      return { type: "value", value: input.value };
-    case "computed":
-      return input.template.evaluate(scope);
-  }
-}
-
 function complete(decision: Decision, run: RunState): void {
   const output = inputOf(decision.plan.output, new RunScope(run, decision.blobText, null, -1));
-  if (output.type === "failed") return failRun(decision, run, -1, -1, output.failure);
+  if (output.type === "failed") return failRun(decision, run, WHOLE_RUN, output.failure);
   emit(decision, {
     type: "run-ended",
     runId: run.runId,

@@ -1,9 +1,9 @@
-import { compilePlan } from "@millrace/core/plan/compile.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { json } from "@millrace/model/payload.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { describe, expect, it } from "vitest";
+import { compilePlan } from "../plan/compile.ts";
 import { decide } from "./decide.ts";
 import { COMMAND_BYTES_MAX, COMMAND_EVENTS_MAX, type Decision } from "./decision.ts";
 
@@ -43,6 +43,7 @@ function started(): Decision {
     blobText: () => json("null"),
     eventsLeft: COMMAND_EVENTS_MAX,
     bytesLeft: COMMAND_BYTES_MAX,
+    advanceAsked: false,
   };
   const workflow = workflowName("one");
   const keys = { idempotencyKey: "", inputHash: "", traceparent: "" };

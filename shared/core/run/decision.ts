@@ -5,7 +5,7 @@ import type { Moment, Reaction } from "@millrace/model/reaction.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, PlanStep } from "../plan/plan.ts";
 import { evolve } from "./evolve.ts";
 import { react } from "./react.ts";
 
@@ -33,6 +33,21 @@ export interface Decision {
   readonly blobText: (ref: BlobRef) => Json;
   eventsLeft: number;
   bytesLeft: number;
+  /** Whether `advance` was asked for: once a command is enough. */
+  advanceAsked: boolean;
+}
+
+/** Where something failed: the step's ordinal and the item's, -1 for none. */
+export interface Place {
+  readonly step: number;
+  readonly item: number;
+}
+
+/** The run itself. */
+export const WHOLE_RUN: Place = { step: -1, item: -1 };
+
+export function wholeStep(step: PlanStep): Place {
+  return { step: step.index, item: -1 };
 }
 
 /** What a command came to. */
@@ -67,8 +82,15 @@ export function spent(decision: Decision): boolean {
   return decision.eventsLeft <= 0 || decision.bytesLeft <= 0;
 }
 
-/** Ends the epoch because a step failed for good. */
-export function failRun(decision: Decision, run: RunState, step: number, item: number, failure: Failure): void {
+/** Asks for an `advance` command, which goes on where this one's budget ran out. */
+export function askToAdvance(decision: Decision, run: RunState): void {
+  if (decision.advanceAsked) return;
+  decision.advanceAsked = true;
+  decision.reactions.push({ type: "advance", runId: run.runId });
+}
+
+/** Ends the epoch because something in it failed for good. */
+export function failRun(decision: Decision, run: RunState, { step, item }: Place, failure: Failure): void {
   emit(decision, {
     type: "run-ended",
     runId: run.runId,
@@ -80,7 +102,8 @@ export function failRun(decision: Decision, run: RunState, step: number, item: n
 }
 
 /** Fails a step inside the engine, and with it the run. */
-export function faultStep(decision: Decision, run: RunState, step: number, failure: Failure): void {
-  emit(decision, { type: "step-faulted", runId: run.runId, step, item: -1, failure });
-  failRun(decision, run, step, -1, failure);
+export function faultStep(decision: Decision, run: RunState, place: Place, failure: Failure): void {
+  const { step, item } = place;
+  emit(decision, { type: "step-faulted", runId: run.runId, step, item, failure });
+  failRun(decision, run, place, failure);
 }

@@ -7,8 +7,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** Epoch ms; 0 = never. */
 export function nextDueMs(run: RunState, plan: Plan): number {
   if (run.endedMs !== 0) return 0;
-  let dueMs = run.cancelDeadlineMs > 0 ? run.cancelDeadlineMs : NEVER;
-  if (plan.timeoutMs > 0) dueMs = Math.min(dueMs, run.epochStartedMs + plan.timeoutMs);
+  if (run.status === "cancelling") return run.cancelDeadlineMs;
+  let dueMs = plan.timeoutMs > 0 ? run.epochStartedMs + plan.timeoutMs : NEVER;
   for (const step of plan.steps) {
     const state = run.steps[step.index];
     if (state !== undefined) dueMs = Math.min(dueMs, stepDueMs(run, step, state));
@@ -39,7 +39,7 @@ function timeoutAt(step: PlanStep, sinceMs: number): number {
   return step.stepTimeoutMs > 0 ? sinceMs + step.stepTimeoutMs : NEVER;
 }
 
-/** Retries wait while a run is paused or being cancelled; resuming looks for them. */
+/** Retries wait while a run is paused; resuming looks for them. */
 function retryAt(run: RunState, task: TaskState): number {
   return task.status === "backoff" && run.status === "running" ? task.retryAtMs : NEVER;
 }

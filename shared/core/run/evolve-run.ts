@@ -2,8 +2,8 @@
 import type { CancelRequested, RunEnded, RunRetried } from "@millrace/model/run-events.ts";
 import type { RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
 import { outcomeKnown } from "../retry/backoff.ts";
-import { PENDING } from "./evolve.ts";
 import { abandoned } from "./evolve-task.ts";
+import { PENDING } from "./readiness.ts";
 
 export function cancelRequested(run: RunState, event: CancelRequested): void {
   run.status = "cancelling";
@@ -57,6 +57,8 @@ export function retried(run: RunState, event: RunRetried, atMs: number): void {
 function reopened(state: StepState, atMs: number): StepState {
   switch (state.status) {
     case "faulted":
+    // The time it may wait counts from its epoch; a signal it did not take still waits for it.
+    case "waiting":
       return PENDING;
     case "failed":
     case "backoff":
@@ -72,6 +74,8 @@ function reopened(state: StepState, atMs: number): StepState {
 
 function reopenItems(items: StepItems, atMs: number): void {
   items.status = "fanned-out";
+  // Its time-out counts from its epoch.
+  items.sinceMs = atMs;
   items.endedMs = 0;
   items.next = 0;
   items.open = 0;

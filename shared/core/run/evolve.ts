@@ -7,9 +7,7 @@ import { fannedOut, joined } from "./evolve-items.ts";
 import { cancelRequested, ended, retried } from "./evolve-run.ts";
 import { signalReceived, signalTaken } from "./evolve-signal.ts";
 import { abandoned, attemptCancelled, attemptFailed, stepCompleted, stepScheduled } from "./evolve-task.ts";
-
-/** The state of every step before it is touched; shared, since it is never written. */
-export const PENDING: StepState = { status: "pending" };
+import { PENDING } from "./readiness.ts";
 
 /** What follows from `event`, recorded at `atMs`. `run` is undefined for `run-started` alone. */
 export function evolve(run: RunState | undefined, event: RunEvent, atMs: number): RunState {
@@ -93,7 +91,7 @@ function started(event: RunStarted, atMs: number): RunState {
     epochStartedMs: atMs,
     endedMs: 0,
     cancelDeadlineMs: 0,
-    steps: new Array<StepState>(event.stepCount).fill(PENDING),
+    steps: Array.from<StepState>({ length: event.stepCount }).fill(PENDING),
     openSteps: event.stepCount,
     openAttempts: 0,
     signals: [],

@@ -1,15 +1,16 @@
 // Schedules the items of a `forEach` in windows, and joins them.
-import { type Json } from "@millrace/model/payload.ts";
+import type { Json, StepInput } from "@millrace/model/payload.ts";
 import type { RunState, StepItems } from "@millrace/model/run-state.ts";
 import type { Evaluated, PlanStep } from "../plan/plan.ts";
-import { inputOf } from "./advance.ts";
-import { type Decision, emit, faultStep, spend, spent } from "./decision.ts";
+import { askToAdvance, type Decision, emit, faultStep, spend, spent, wholeStep } from "./decision.ts";
+import { inputOf } from "./evaluate-input.ts";
+import { hasRoom, nextItem } from "./readiness.ts";
 import { RunScope } from "./scope.ts";
 import { itemsOf } from "./task-state.ts";
 
 /** Records the list and opens the first window. An empty list joins at once. */
 export function fanOut(decision: Decision, run: RunState, step: PlanStep, list: Evaluated<readonly Json[]>): void {
-  if (list.type === "failed") return faultStep(decision, run, step.index, list.failure);
+  if (list.type === "failed") return faultStep(decision, run, wholeStep(step), list.failure);
   for (const text of list.value) spend(decision, text);
   emit(decision, { type: "step-fanned-out", runId: run.runId, step: step.index, items: list.value });
   const items = itemsOf(run, step.index);
@@ -23,15 +24,10 @@ export function scheduleItems(decision: Decision, run: RunState, step: PlanStep,
     return;
   }
   while (hasRoom(step, items)) {
-    if (spent(decision)) {
-      decision.reactions.push({ type: "advance", runId: run.runId });
-      return;
-    }
+    if (spent(decision)) return askToAdvance(decision, run);
     const item = nextItem(items);
-    if (item < 0) return;
-    const before = items.tasks[item];
-    const input = before == null ? itemInput(decision, run, step, items, item) : null;
-    if (input !== null && input.type === "failed") return faultStep(decision, run, step.index, input.failure);
+    const input = firstInput(decision, run, step, item);
+    if (input?.type === "failed") return faultStep(decision, run, { step: step.index, item }, input.failure);
     emit(decision, {
       type: "step-scheduled",
       runId: run.runId,
@@ -43,21 +39,10 @@ export function scheduleItems(decision: Decision, run: RunState, step: PlanStep,
   }
 }
 
-/** Whether the window has room and an item to put there. */
-export function hasRoom(step: PlanStep, items: StepItems): boolean {
-  return items.open < step.maxConcurrency && nextItem(items) >= 0;
-}
-
-/** The first item from `next` that is to be scheduled: never touched, or given up in an earlier epoch. */
-function nextItem(items: StepItems): number {
-  for (let item = items.next; item < items.tasks.length; item++) {
-    const task = items.tasks[item];
-    if (task == null || task.status === "abandoned") return item;
-  }
-  return -1;
-}
-
-function itemInput(decision: Decision, run: RunState, step: PlanStep, items: StepItems, item: number) {
+/** The input of an item that begins; null for one given up in an earlier epoch, whose recorded input stands. */
+function firstInput(decision: Decision, run: RunState, step: PlanStep, item: number): Evaluated<StepInput> | null {
+  const items = itemsOf(run, step.index);
+  if (items === undefined || items.tasks[item] != null) return null;
   const text = items.items[item];
   if (text === undefined) throw new Error(`Step ${step.name} of run ${run.runId} has no item ${item}.`);
   const input = inputOf(step.input, new RunScope(run, decision.blobText, text, item));

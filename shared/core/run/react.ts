@@ -3,17 +3,18 @@ import type { Reaction } from "@millrace/model/reaction.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { Plan } from "../plan/plan.ts";
-import { owedTasks } from "./resume.ts";
+import { owedTasks, owedTimer } from "./resume.ts";
 
 /** Adds what `event`, already folded into `run`, asks for. */
 export function react(run: RunState, plan: Plan, event: RunEvent, reactions: Reaction[]): void {
   const { runId } = run;
   switch (event.type) {
     case "run-started":
-    case "run-retried":
       if (plan.timeoutMs > 0) reactions.push({ type: "timer", runId, atMs: run.epochStartedMs + plan.timeoutMs });
-      if (event.type === "run-retried") rearm(run, reactions);
       return;
+    case "run-retried":
+      // Sleeps and lists that were under way when the last epoch ended go on.
+      return owedTimer(run, plan, reactions);
     case "step-scheduled": {
       const { step, item, attempt } = event;
       reactions.push({ type: "dispatch", runId, epoch: run.epoch, step, item, attempt });
@@ -62,13 +63,4 @@ function stepTimer(run: RunState, plan: Plan, step: number, reactions: Reaction[
   if (timeoutMs === 0 || state === undefined) return;
   const sinceMs = "firstScheduledMs" in state ? state.firstScheduledMs : "sinceMs" in state ? state.sinceMs : 0;
   reactions.push({ type: "timer", runId: run.runId, atMs: sinceMs + timeoutMs });
-}
-
-/** Sleeps and waits that were under way when the last epoch ended go on. */
-function rearm(run: RunState, reactions: Reaction[]): void {
-  for (const state of run.steps) {
-    if (state.status === "sleeping") reactions.push({ type: "timer", runId: run.runId, atMs: state.untilMs });
-    if (state.status === "waiting" && state.deadlineMs > 0)
-      reactions.push({ type: "timer", runId: run.runId, atMs: state.deadlineMs });
-  }
 }

@@ -1,35 +1,39 @@
 // What is still owed to the world, from state alone: for whoever takes over, loads a passive run, or resumes one.
 import type { Reaction } from "@millrace/model/reaction.ts";
-import type { RunState, TaskState } from "@millrace/model/run-state.ts";
+import type { RunState } from "@millrace/model/run-state.ts";
 import type { Plan } from "../plan/plan.ts";
-import { isSchedulable } from "./advance.ts";
 import { nextDueMs } from "./due.ts";
+import { isSchedulable } from "./readiness.ts";
 
 /** Adds everything a live run is owed: its tasks, its next timer, and the scheduling a budget cut short. */
 export function resume(run: RunState, plan: Plan, reactions: Reaction[]): void {
   if (run.endedMs !== 0) return;
   if (run.status === "running") owedTasks(run, reactions);
   if (run.status === "cancelling") reactions.push({ type: "withdraw", runId: run.runId, cancel: true });
+  owedTimer(run, plan, reactions);
+  if (isSchedulable(run, plan)) reactions.push({ type: "advance", runId: run.runId });
+}
+
+/** Adds the run's next timer, if it wants one. */
+export function owedTimer(run: RunState, plan: Plan, reactions: Reaction[]): void {
   const dueMs = nextDueMs(run, plan);
   if (dueMs > 0) reactions.push({ type: "timer", runId: run.runId, atMs: dueMs });
-  if (isSchedulable(run, plan)) reactions.push({ type: "advance", runId: run.runId });
 }
 
 /** Adds a dispatch for every attempt whose result is not recorded. A dispatcher that knows the task ignores it. */
 export function owedTasks(run: RunState, reactions: Reaction[]): void {
   if (run.openAttempts === 0) return;
+  const { runId, epoch } = run;
   for (let step = 0; step < run.steps.length; step++) {
     const state = run.steps[step];
     if (state === undefined) continue;
-    if (state.status === "scheduled") owe(run, step, -1, state, reactions);
+    if (state.status === "scheduled")
+      reactions.push({ type: "dispatch", runId, epoch, step, item: -1, attempt: state.attempt });
     else if ("tasks" in state)
       for (let item = 0; item < state.tasks.length; item++) {
         const task = state.tasks[item];
-        if (task?.status === "scheduled") owe(run, step, item, task, reactions);
+        if (task?.status === "scheduled")
+          reactions.push({ type: "dispatch", runId, epoch, step, item, attempt: task.attempt });
       }
   }
-}
-
-function owe(run: RunState, step: number, item: number, task: TaskState, reactions: Reaction[]): void {
-  reactions.push({ type: "dispatch", runId: run.runId, epoch: run.epoch, step, item, attempt: task.attempt });
 }

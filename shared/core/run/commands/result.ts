@@ -72,5 +72,5 @@ function fail(decision: Decision, run: RunState, result: TaskResult, failure: Fa
   emit(decision, { type: "attempt-failed", runId, step, item, attempt, failure, retryAtMs, worker, startedMs, logs });
   if (again) return;
   if (run.status === "cancelling") endIfQuiet(decision, run);
-  else failRun(decision, run, step, item, failure);
+  else failRun(decision, run, { step, item }, failure);
 }

@@ -2,18 +2,32 @@ import type { Failure } from "@millrace/model/failure.ts";
 import type { RunState, StepState, TaskState } from "@millrace/model/run-state.ts";
 import type { PlanStep } from "../../plan/plan.ts";
 import { advance } from "../advance.ts";
-import { type Decision, emit, faultStep, spent } from "../decision.ts";
+import { type Decision, emit, faultStep, type Place, spent, wholeStep } from "../decision.ts";
+import { owedTimer } from "../resume.ts";
 import { end } from "./cancel.ts";
 
-/** Acts on everything in the run that is due by now; nothing being due is normal. */
+/**
+ * Acts on everything in the run that is due by now, and asks for the next timer: what is due later, and what this
+ * command's budget left over. Nothing being due is normal.
+ */
 export function timerDue(decision: Decision, run: RunState): void {
   if (run.endedMs !== 0) return;
+  actOnDue(decision, run);
+  if (run.endedMs === 0) owedTimer(run, decision.plan, decision.reactions);
+}
+
+function actOnDue(decision: Decision, run: RunState): void {
   const { nowMs } = decision.at;
   const { plan } = decision;
-  if (run.cancelDeadlineMs > 0 && run.cancelDeadlineMs <= nowMs) return end(decision, run, "cancelled", run.reason);
+  if (run.status === "cancelling") {
+    // Nothing else can make it end otherwise than cancelled any more.
+    if (run.cancelDeadlineMs <= nowMs) end(decision, run, "cancelled", run.reason);
+    return;
+  }
   if (plan.timeoutMs > 0 && run.epochStartedMs + plan.timeoutMs <= nowMs)
     return end(decision, run, "timed-out", `The run's time-out of ${plan.timeoutMs} ms passed.`);
   for (const step of plan.steps) {
+    if (spent(decision)) return;
     const state = run.steps[step.index];
     if (state === undefined) continue;
     stepDue(decision, run, step, state);
@@ -30,15 +44,16 @@ function stepDue(decision: Decision, run: RunState, step: PlanStep, state: StepS
       return advance(decision, step.dependants);
     case "waiting":
       if (state.deadlineMs === 0 || state.deadlineMs > nowMs) return;
-      return faultStep(decision, run, step.index, signalTimeout(state.signal, step));
+      return faultStep(decision, run, wholeStep(step), signalTimeout(state.signal, step));
     case "scheduled":
     case "backoff":
-      if (timedOut(step, state.firstScheduledMs, nowMs)) return faultStep(decision, run, step.index, stepTimeout(step));
-      return retryDue(decision, run, { step: step.index, item: -1 }, state);
+      if (timedOut(step, state.firstScheduledMs, nowMs))
+        return faultStep(decision, run, wholeStep(step), stepTimeout(step));
+      return retryDue(decision, run, wholeStep(step), state);
     case "fanned-out":
-      if (timedOut(step, state.sinceMs, nowMs)) return faultStep(decision, run, step.index, stepTimeout(step));
+      if (timedOut(step, state.sinceMs, nowMs)) return faultStep(decision, run, wholeStep(step), stepTimeout(step));
       state.tasks.forEach((task, item) => {
-        if (task !== null) retryDue(decision, run, { step: step.index, item }, task);
+        if (task?.status === "backoff") retryDue(decision, run, { step: step.index, item }, task);
       });
       return;
     default:
@@ -46,14 +61,9 @@ function stepDue(decision: Decision, run: RunState, step: PlanStep, state: StepS
   }
 }
 
-function retryDue(decision: Decision, run: RunState, at: { step: number; item: number }, task: TaskState): void {
+function retryDue(decision: Decision, run: RunState, { step, item }: Place, task: TaskState): void {
   if (task.status !== "backoff" || run.status !== "running" || task.retryAtMs > decision.at.nowMs) return;
-  if (spent(decision)) {
-    // The rest stays due; look again right after this turn.
-    decision.reactions.push({ type: "timer", runId: run.runId, atMs: decision.at.nowMs });
-    return;
-  }
-  const { step, item } = at;
+  if (spent(decision)) return;
   emit(decision, { type: "step-scheduled", runId: run.runId, step, item, attempt: task.attempt + 1, input: null });
 }
 
