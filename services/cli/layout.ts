@@ -18,7 +18,9 @@ export async function settleLayout(folder: string, shards: number): Promise<void
   if (text === undefined) return writeDurably(file, `${JSON.stringify({ format: FORMAT, shards })}\n`);
   const layout: { readonly format?: unknown; readonly shards?: unknown } = JSON.parse(text);
   if (layout.format !== FORMAT)
-    throw new LayoutMismatch(`${folder} has format ${String(layout.format)}; this build knows ${FORMAT}. Use the build that wrote it.`);
+    throw new LayoutMismatch(
+      `${folder} has format ${String(layout.format)}; this build knows ${FORMAT}. Use the build that wrote it.`,
+    );
   if (layout.shards !== shards)
     throw new LayoutMismatch(
       `${folder} has ${String(layout.shards)} shards, storage.shards says ${shards}. Set storage.shards to ${String(layout.shards)}, or use another folder.`,
