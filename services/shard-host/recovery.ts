@@ -3,7 +3,7 @@ import { decodeEvents } from "@millrace/codec/events-v1.ts";
 import { evolve } from "@millrace/core/run/evolve.ts";
 import type { Journal, JournalRecord } from "@millrace/journal/journal.ts";
 import { position, type RunId } from "@millrace/model/ids.ts";
-import type { JournalEvent, RunEvent } from "@millrace/model/run-events.ts";
+import type { JournalEvent, RunEvent, RunStarted } from "@millrace/model/run-events.ts";
 import type { Store } from "@millrace/store/store.ts";
 import type { Actor } from "./actors.ts";
 import type { ShardMemory } from "./memory.ts";
@@ -77,6 +77,8 @@ class Replay {
 
   #runEvent(event: RunEvent, record: JournalRecord): void {
     const { actors } = this.#memory;
+    // A slice may have held the run and not yet its key: that comes with a later slice of the checkpoint.
+    if (event.type === "run-started") this.#key(event, record);
     const actor = event.type === "run-started" ? this.#known(event.runId) : actors.load(event.runId);
     if (actor === undefined) return this.#started(event, record);
     // Already in what the store holds: a slice of a later checkpoint had been written (DESIGN §5).
@@ -98,15 +100,16 @@ class Replay {
   #started(event: RunEvent, record: JournalRecord): void {
     if (event.type !== "run-started")
       throw new Error(`Record ${record.position} holds ${event.type} of run ${event.runId}, which nobody started.`);
-    const { actors, plans, keys } = this.#memory;
+    const { actors, plans } = this.#memory;
     const pinned = plans.get(event.tenant, event.workflow, event.version);
     if (pinned === undefined)
       throw new Error(`Record ${record.position} starts ${event.runId} of a workflow that is not pinned.`);
     const run = evolve(undefined, event, record.timeMs);
     const actor = actors.add(run, pinned.plan, record.position);
     actor.dirty = true;
-    if (event.idempotencyKey === "") return;
-    const { tenant, idempotencyKey: key, runId, inputHash } = event;
-    keys.add({ tenant, key, runId, inputHash, startedMs: record.timeMs }, record.position);
+  }
+
+  #key({ tenant, idempotencyKey: key, runId, inputHash }: RunStarted, { timeMs, position: at }: JournalRecord): void {
+    if (key !== "") this.#memory.keys.add({ tenant, key, runId, inputHash, startedMs: timeMs }, at);
   }
 }
