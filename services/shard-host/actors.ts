@@ -25,14 +25,16 @@ export interface Actor {
   stored: LiveIndex | null;
   /** Its ended row in the store, to be removed when it is written as live again. */
   reopened: ReopenedRow | null;
-  /** Attempts the dispatcher knows, by {@link taskKey}; null until there is one. */
-  tasks: Map<number, DispatchedTask> | null;
+  /** Attempts the dispatcher knows (`dispatch/run-tasks.ts`): nearly always one at a time; null = none. */
+  tasks: DispatchedTask | Map<number, DispatchedTask> | null;
   /** Whether any payload of it is a blob, so that texts may have to be loaded before deciding. */
   hasBlobs: boolean;
 }
 
 /** An attempt that waits for or is with a worker. */
 export interface DispatchedTask {
+  /** The run as it was in memory when the attempt was decided; it stays there while attempts are open. */
+  readonly actor: Actor;
   readonly runId: RunId;
   readonly tenant: TenantId;
   readonly epoch: number;
@@ -53,14 +55,6 @@ export interface EndedRun {
   readonly bytes: Uint8Array;
   stored: LiveIndex | null;
   reopened: ReopenedRow | null;
-}
-
-/** More items than any `forEach` has: makes (step, item) one number. */
-const ITEMS_STRIDE = 16_384;
-
-/** Key of a step's (`item` -1) or item's task within its run. */
-export function taskKey(step: number, item: number): number {
-  return step * ITEMS_STRIDE + item + 1;
 }
 
 export class Actors {

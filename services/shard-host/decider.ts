@@ -7,16 +7,19 @@ import type { Origin } from "@millrace/link/link.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import { type RunId, type TenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
+import type { Reaction } from "@millrace/model/reaction.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { StartRun } from "@millrace/model/run-commands.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
 import type { EndStatus, RunState } from "@millrace/model/run-state.ts";
-import { type Actor, taskKey } from "./actors.ts";
+import type { Actor } from "./actors.ts";
+import { forgetTask } from "./dispatch/run-tasks.ts";
 import type { EndWatch } from "./end-watch.ts";
 import { TURN_BYTES_MAX } from "./limits.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { PinnedPlan } from "./plans.ts";
+import { dispatchedTask } from "./reactions.ts";
 import { runEnd } from "./run-end.ts";
 import type { Turn } from "./turn.ts";
 
@@ -74,7 +77,9 @@ export class Decider {
     turn.letters.push(letter);
     const decision = this.#decision(actor?.run, actor?.plan ?? NO_PLAN, turn, seed);
     const from = mark(turn);
+    const reopens = actor !== undefined && actor.run.endedMs !== 0;
     const decided = decide(decision, command);
+    if (reopens && actor.run.endedMs === 0) this.#memory.actors.revive(actor);
     if (actor !== undefined) this.#settle(actor, turn, from);
     this.#answer(letter, decided, turn, actor?.run);
     return undefined;
@@ -153,18 +158,32 @@ export class Decider {
   #settle(actor: Actor, turn: Turn, from: Mark): void {
     const { actors } = this.#memory;
     if (turn.events.length === from.events) return actors.rest(actor);
-    const wasEnded = !actors.live.has(actor.runId);
     turn.seal();
     actor.position = turn.position;
     actor.dirty = true;
     for (let index = from.events; index < turn.events.length; index++) this.#fileEvent(actor, turn.events[index]);
     if (this.#watched(actor.runId)) turn.watched.add(actor.runId);
-    if (wasEnded && actor.run.endedMs === 0) actors.revive(actor);
     for (let index = from.reactions; index < turn.reactions.length; index++) {
       const reaction = turn.reactions[index];
-      if (reaction?.type === "withdraw" && actor.tasks !== null)
-        turn.withdrawals.push({ tasks: [...actor.tasks.values()], cancel: reaction.cancel });
-      else if (reaction?.type === "ended") this.#end(actor, reaction.status, turn);
+      if (reaction !== undefined) this.#fileReaction(actor, reaction, turn);
+    }
+  }
+
+  /** Takes down what a reaction will need of the run while the run is at hand. */
+  #fileReaction(actor: Actor, reaction: Reaction, turn: Turn): void {
+    switch (reaction.type) {
+      case "dispatch":
+        turn.dispatches.push(dispatchedTask(actor, reaction));
+        return;
+      case "withdraw":
+        turn.dispatches.push({ actor, cancel: reaction.cancel });
+        return;
+      case "ended":
+        this.#end(actor, reaction.status, turn);
+        return;
+      case "timer":
+      case "advance":
+        return;
     }
   }
 
@@ -172,11 +191,11 @@ export class Decider {
     switch (event?.type) {
       case "step-completed":
         if (typeof event.output !== "string") actor.hasBlobs = true;
-        actor.tasks?.delete(taskKey(event.step, event.item));
+        forgetTask(actor, event.step, event.item);
         return;
       case "attempt-failed":
       case "attempt-cancelled":
-        actor.tasks?.delete(taskKey(event.step, event.item));
+        forgetTask(actor, event.step, event.item);
         return;
       default:
         return;

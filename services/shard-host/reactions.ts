@@ -3,18 +3,24 @@ import type { Origin, Reply, RunEnd } from "@millrace/link/link.ts";
 import { workerName } from "@millrace/model/ids.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
-import type { DispatchedTask } from "./actors.ts";
+import type { Actor, DispatchedTask } from "./actors.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
-import type { Turn } from "./turn.ts";
+import type { Turn, Withdrawal } from "./turn.ts";
 
 /** Performs a turn's reactions; `post` puts housekeeping into the shard's own mailbox. */
 export function performTurn(turn: Turn, memory: ShardMemory, post: (letter: Letter) => void): void {
-  for (const reaction of turn.reactions) perform(reaction, memory, post);
-  for (const withdrawal of turn.withdrawals)
-    for (const task of memory.dispatch.withdraw(withdrawal)) if (withdrawal.cancel) post(cancelledUnstarted(task));
+  for (const order of turn.dispatches) {
+    if ("attempt" in order) memory.dispatch.add(order);
+    else withdraw(order, memory, post);
+  }
+  for (const reaction of turn.reactions) if (reaction.type !== "dispatch") perform(reaction, memory, post);
   for (const [origin, { replies, ends }] of turn.outgoing) send(origin, replies, ends);
   memory.dispatch.announce();
+}
+
+function withdraw(order: Withdrawal, { dispatch }: ShardMemory, post: (letter: Letter) => void): void {
+  for (const task of dispatch.withdraw(order)) if (order.cancel) post(cancelledUnstarted(task));
 }
 
 /** Performs one reaction: of a durable turn, or owed after a take-over. */
@@ -24,7 +30,7 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
     case "dispatch": {
       const actor = actors.live.get(reaction.runId);
       // It may have ended since, or moved on; then nobody is owed this attempt.
-      if (actor !== undefined && actor.run.epoch === reaction.epoch) dispatch.add(actor, reaction);
+      if (actor !== undefined && actor.run.epoch === reaction.epoch) dispatch.add(dispatchedTask(actor, reaction));
       return;
     }
     case "timer": {
@@ -43,6 +49,21 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
       // Both were turned into withdrawals and ends when they were decided, while the run was at hand.
       return;
   }
+}
+
+/** An attempt of a live run as the dispatcher keeps it. */
+export function dispatchedTask(actor: Actor, attempt: Extract<Reaction, { type: "dispatch" }>): DispatchedTask {
+  const { runId, tenant } = actor;
+  return {
+    actor,
+    runId,
+    tenant,
+    epoch: attempt.epoch,
+    step: attempt.step,
+    item: attempt.item,
+    attempt: attempt.attempt,
+    state: "queued",
+  };
 }
 
 /** A letter from the shard to itself. */

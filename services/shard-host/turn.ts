@@ -5,12 +5,12 @@ import type { Origin, Reply, RunEnd } from "@millrace/link/link.ts";
 import type { Position, RunId } from "@millrace/model/ids.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { DefinitionPinned, RunEvent } from "@millrace/model/run-events.ts";
-import type { DispatchedTask } from "./actors.ts";
+import type { Actor, DispatchedTask } from "./actors.ts";
 import type { Letter } from "./mailbox.ts";
 
-/** Tasks to take back once the turn is durable. */
+/** A run whose tasks are taken back. */
 export interface Withdrawal {
-  readonly tasks: readonly DispatchedTask[];
+  readonly actor: Actor;
   /** Also ask the workers that hold one to stop. */
   readonly cancel: boolean;
 }
@@ -28,7 +28,8 @@ export class Turn {
   readonly timeMs: number;
   readonly events: RunEvent[] = [];
   readonly reactions: Reaction[] = [];
-  readonly withdrawals: Withdrawal[] = [];
+  /** What the dispatcher is to do once the turn is durable, in the order it was decided. */
+  readonly dispatches: (DispatchedTask | Withdrawal)[] = [];
   readonly letters: Letter[] = [];
   /** Runs it touched that somebody watches. */
   readonly watched = new Set<RunId>();

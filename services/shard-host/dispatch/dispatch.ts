@@ -7,9 +7,10 @@ import { taskOf } from "@millrace/core/run/task-state.ts";
 import type { TaskSink } from "@millrace/link/link.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
 import type { Task } from "@millrace/model/task.ts";
-import { type Actor, type Actors, type DispatchedTask, taskKey } from "../actors.ts";
+import type { Actor, DispatchedTask } from "../actors.ts";
 import type { BlobTexts } from "../blob-texts.ts";
 import type { Withdrawal } from "../turn.ts";
+import { fileTask, findTask, tasksOf } from "./run-tasks.ts";
 
 /** Tenants take turns task by task. */
 const QUANTUM = 1;
@@ -20,37 +21,26 @@ export class Dispatch {
   readonly #news = new Set<string>();
   readonly #texts: BlobTexts;
   readonly #sinks: readonly TaskSink[];
-  #actors: Actors;
 
-  constructor(actors: Actors, texts: BlobTexts, sinks: readonly TaskSink[]) {
-    this.#actors = actors;
+  constructor(texts: BlobTexts, sinks: readonly TaskSink[]) {
     this.#texts = texts;
     this.#sinks = sinks;
   }
 
   /** Lets an attempt wait for a worker. One it knows already is left as it is. */
-  add(actor: Actor, attempt: { readonly step: number; readonly item: number; readonly attempt: number }): void {
-    const { step, item } = attempt;
-    const key = taskKey(step, item);
-    actor.tasks ??= new Map();
-    const known = actor.tasks.get(key);
-    if (known?.attempt === attempt.attempt && known.epoch === actor.run.epoch && known.state !== "gone") return;
-    const task: DispatchedTask = {
-      runId: actor.runId,
-      tenant: actor.tenant,
-      epoch: actor.run.epoch,
-      step,
-      item,
-      attempt: attempt.attempt,
-      state: "queued",
-    };
-    actor.tasks.set(key, task);
-    this.#queue(taskType(actor, step)).push(actor.tenant, task);
-    this.#news.add(taskType(actor, step));
+  add(task: DispatchedTask): void {
+    const { actor, step, item, attempt, epoch } = task;
+    const known = findTask(actor, step, item);
+    if (known?.attempt === attempt && known.epoch === epoch && known.state !== "gone") return;
+    fileTask(task);
+    const type = taskType(actor, step);
+    this.#queue(type).push(task.tenant, task);
+    this.#news.add(type);
   }
 
   /** Takes back tasks: those that wait are dropped, those a worker holds are stopped if asked. Returns the dropped ones. */
-  withdraw({ tasks, cancel }: Withdrawal): DispatchedTask[] {
+  withdraw({ actor, cancel }: Withdrawal): DispatchedTask[] {
+    const tasks = tasksOf(actor);
     const held = tasks.filter((task) => task.state === "held");
     const dropped = tasks.filter((task) => task.state === "queued");
     for (const task of dropped) task.state = "gone";
@@ -88,8 +78,8 @@ export class Dispatch {
 
   #take(entry: DispatchedTask, type: string): Task | undefined {
     if (entry.state !== "queued") return undefined;
-    const actor = this.#actors.live.get(entry.runId);
-    if (actor === undefined || actor.run.epoch !== entry.epoch) return undefined;
+    const { actor } = entry;
+    if (actor.run.epoch !== entry.epoch) return undefined;
     const state = taskOf(actor.run, entry.step, entry.item);
     if (state?.status !== "scheduled" || state.attempt !== entry.attempt) return undefined;
     const absent = this.#absentBlobs(actor, state.input);
@@ -98,15 +88,11 @@ export class Dispatch {
       return undefined;
     }
     entry.state = "held";
-    return this.#task(actor, entry, state);
+    return this.#task(entry, state);
   }
 
-  #task(
-    actor: Actor,
-    entry: DispatchedTask,
-    state: { readonly input: Task["input"] | number; readonly keyEpoch: number },
-  ): Task {
-    const { run, plan } = actor;
+  #task(entry: DispatchedTask, state: { readonly input: Task["input"] | number; readonly keyEpoch: number }): Task {
+    const { run, plan } = entry.actor;
     const step = plan.steps[entry.step];
     if (step === undefined) throw new Error(`Run ${entry.runId} has no step ${entry.step}.`);
     const source = { run, plan, blobText: this.#texts.text };
