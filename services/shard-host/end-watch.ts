@@ -23,6 +23,17 @@ export class EndWatch {
     return watchers;
   }
 
+  /** Forgets those whose calls are refused after all. */
+  drop(calls: readonly { readonly origin: Origin | null; readonly ref: number }[]): void {
+    const refs = new Map<Origin | null, Set<number>>();
+    for (const { origin, ref } of calls) refs.set(origin, (refs.get(origin) ?? new Set()).add(ref));
+    for (const [runId, watchers] of this.#watchers) {
+      const left = watchers.filter(({ origin, ref }) => refs.get(origin)?.has(ref) !== true);
+      if (left.length === 0) this.#watchers.delete(runId);
+      else if (left.length < watchers.length) this.#watchers.set(runId, left);
+    }
+  }
+
   /** Runs somebody waits for. */
   runs(): RunId[] {
     return [...this.#watchers.keys()];

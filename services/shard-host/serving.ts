@@ -1,7 +1,7 @@
 // One time of service of a shard: from a take-over to the append that fails, or the stop. Everything in it is dropped
 // together.
 import { encodeEvents } from "@millrace/codec/events-v1.ts";
-import type { Journal } from "@millrace/journal/journal.ts";
+import type { AppendOutcome, Journal } from "@millrace/journal/journal.ts";
 import type { TaskSink } from "@millrace/link/link.ts";
 import { term } from "@millrace/model/ids.ts";
 import { Checkpoint } from "./checkpoint.ts";
@@ -39,29 +39,30 @@ export interface Serving {
   readonly checkpoints: CheckpointSchedule;
 }
 
-/** Reads memory back and claims the next term. Resolves to undefined when there is no room for the claim. */
-export async function takeOver(parts: ShardParts, journal: Journal): Promise<Serving | undefined> {
+/**
+ * Reads memory back and claims the next term. `full`: there is no room for the claim; it can be tried again. `lost`:
+ * nobody knows whether the claim is durable, or another owner was faster; the journal must be opened anew.
+ */
+export async function takeOver(parts: ShardParts, journal: Journal): Promise<Serving | "full" | "lost"> {
   const { options } = parts;
   const memory = emptyMemory(options, parts.sinks);
   const found = await recover(memory, options.store, journal, (records) => options.observer.recovering(records));
   const tail = journal.tail();
   const commit = new Commit(journal, tail, term(tail.term + 1));
-  if (!(await claim(options, commit))) return undefined;
+  const outcome = await claim(options, commit);
+  if (outcome.type === "full") return "full";
+  if (outcome.type !== "appended") return "lost";
   const serving = compose(parts, memory, commit, journal);
   options.observer.recovered({ ...found, term: commit.term });
   return serving;
 }
 
 /** Appends the record that begins the term: from here, an older owner's appends are stale (I2). */
-function claim(options: ShardOptions, commit: Commit): Promise<boolean> {
+function claim(options: ShardOptions, commit: Commit): Promise<AppendOutcome> {
   const timeMs = Math.max(options.clock.nowMs(), commit.timeMs);
   const body = encodeEvents([{ type: "shard-claimed", node: options.node }], 0, timeMs);
-  return new Promise((resolve, reject) => {
-    commit.append(timeMs, body, (outcome) => {
-      if (outcome.type === "appended") resolve(true);
-      else if (outcome.type === "full") resolve(false);
-      else reject(new Error(`The claim of term ${commit.term} ended ${outcome.type}.`));
-    });
+  return new Promise((resolve) => {
+    commit.append(timeMs, body, resolve);
   });
 }
 

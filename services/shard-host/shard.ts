@@ -7,7 +7,8 @@ import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Unwatch 
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task } from "@millrace/model/task.ts";
-import { EndWatch } from "./end-watch.ts";
+import type { Actor } from "./actors.ts";
+import { EndWatch, type EndWatcher } from "./end-watch.ts";
 import {
   ACTORS_MAX,
   FULL_RETRY_MS,
@@ -17,6 +18,7 @@ import {
   REOPEN_RETRY_MS,
 } from "./limits.ts";
 import { type Letter, Mailbox } from "./mailbox.ts";
+import type { ShardMemory } from "./memory.ts";
 import { type Answer, listRuns, readRun } from "./reads.ts";
 import { diskFull, overloaded, unavailable } from "./refusals.ts";
 import { runEnd } from "./run-end.ts";
@@ -57,7 +59,7 @@ export class Shard {
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
         if (this.#phase.type === "serving") this.#endServing(this.#phase.serving);
-        for (const turn of lost) this.#answerLost(turn, unavailable("The shard found its state broken."));
+        this.#answerLost(lost, unavailable("The shard found its state broken."));
         this.#break(error);
       },
     };
@@ -148,7 +150,8 @@ export class Shard {
   async #serve(journal: Journal): Promise<void> {
     const serving = await takeOver(this.#parts, journal);
     if (this.#phase.type === "stopped") return;
-    if (serving === undefined) {
+    if (serving === "lost") return this.#openAnew(journal);
+    if (serving === "full") {
       this.#phase = { type: "full" };
       this.#refuseWaiting(diskFull());
       this.#parts.options.clock.after(FULL_RETRY_MS, () => this.#again(journal));
@@ -169,15 +172,20 @@ export class Shard {
     this.#parts.options.observer.failed(`An append ended ${reason}.`);
     const refusal = outcome.type === "full" ? diskFull() : unavailable("A write to the journal did not succeed.");
     this.#phase = { type: outcome.type === "full" ? "full" : "opening" };
-    for (const turn of lost) this.#answerLost(turn, refusal);
+    this.#answerLost(lost, refusal);
     const journal = this.#journal;
     if (journal === null) return;
     if (outcome.type === "full") this.#again(journal);
-    else
-      journal.close().then(
-        () => this.#reopen(),
-        () => this.#reopen(),
-      );
+    else this.#openAnew(journal);
+  }
+
+  /** What is durable is not known: the journal itself must say. */
+  #openAnew(journal: Journal): void {
+    this.#phase = { type: "opening" };
+    journal.close().then(
+      () => this.#reopen(),
+      () => this.#reopen(),
+    );
   }
 
   #again(journal: Journal): void {
@@ -213,10 +221,15 @@ export class Shard {
     serving.loop.end();
   }
 
-  #answerLost(turn: Turn, refusal: Refusal): void {
-    for (const letter of turn.letters) refuse(letter, refusal);
+  #answerLost(lost: readonly Turn[], refusal: Refusal): void {
+    const letters = lost.flatMap((turn) => turn.letters);
     // Ends nobody was told of: whoever still waits is told after the take-over, if it is so.
-    for (const [origin, { ends }] of turn.outgoing) for (const end of ends) this.#ends.add(end.runId, origin, end.ref);
+    for (const turn of lost)
+      for (const [origin, { ends }] of turn.outgoing)
+        for (const end of ends) this.#ends.add(end.runId, origin, end.ref);
+    // Whoever is refused asks again if it wants to know.
+    this.#ends.drop(letters);
+    for (const letter of letters) refuse(letter, refusal);
   }
 
   #refuseWaiting(refusal: Refusal): void {
@@ -262,10 +275,17 @@ export class Shard {
     for (const runId of this.#ends.runs()) {
       const actor = memory.actors.load(runId);
       if (actor !== undefined && actor.run.endedMs === 0) continue;
-      for (const { origin, ref } of this.#ends.take(runId) ?? []) {
-        const end = actor === undefined ? undefined : runEnd(actor, memory.texts.text, ref);
-        if (end !== undefined) origin.ended([end]);
-      }
+      const watchers = this.#ends.take(runId) ?? [];
+      if (actor !== undefined) this.#tellEnd(memory, actor, watchers);
+    }
+  }
+
+  #tellEnd(memory: ShardMemory, actor: Actor, watchers: readonly EndWatcher[]): void {
+    const refs = memory.texts.missingEnd(actor);
+    if (refs.length > 0) return memory.texts.load(actor.runId, refs, () => this.#tellEnd(memory, actor, watchers));
+    for (const { origin, ref } of watchers) {
+      const end = runEnd(actor, memory.texts.text, ref);
+      if (end !== undefined) origin.ended([end]);
     }
   }
 

@@ -57,6 +57,7 @@ class PlanCompiler {
     }
     const steps = definition.steps.map((step, ordinal) => this.#step(step, ordinal, dependants[ordinal] ?? []));
     const output = this.#output(steps);
+    if (output.type === "passed" && (steps[output.from]?.forEach ?? null) !== null) this.#parsed.add(output.from);
     return {
       definition,
       steps,
