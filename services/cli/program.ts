@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { exampleText } from "./client-command.ts";
+import { demoCommand } from "./commands/demo.ts";
 import { runCommands } from "./commands/run/run.ts";
 import { startCommand } from "./commands/start.ts";
 import { workflowCommands } from "./commands/workflow/workflow.ts";
@@ -19,6 +20,7 @@ export function program(): Command {
   const millrace = new Command("millrace")
     .description("A durable workflow engine: start a server, register workflows, start runs and see what they do.")
     .addCommand(startCommand())
+    .addCommand(demoCommand())
     .addCommand(workflowCommands())
     .addCommand(runCommands())
     .addHelpText(

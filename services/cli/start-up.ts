@@ -16,9 +16,7 @@ const PROGRESS_EVERY_MS = 1_000;
 
 /** Starts the server, telling the log how a long recovery comes along. Rejects with {@link StartFailed}. */
 export async function startUp(config: Config, log: Log): Promise<Server> {
-  const { host, grpcPort, httpPort } = config.gateway;
-  await assertFree({ host, port: grpcPort, what: "gRPC", flag: "--grpc-port", variable: "MILLRACE_GATEWAY_GRPC_PORT" });
-  await assertFree({ host, port: httpPort, what: "HTTP", flag: "--http-port", variable: "MILLRACE_GATEWAY_HTTP_PORT" });
+  await assertPortsFree(config);
   // Everything a server is made of takes long to load: other commands do without, and wrong ports are told first.
   const { startServer } = await import("./compose.ts");
   let toldMs = performance.now();
@@ -32,6 +30,12 @@ export async function startUp(config: Config, log: Log): Promise<Server> {
   } catch (error: unknown) {
     throw explained(error, config.storage.folder);
   }
+}
+
+/** Rejects with {@link StartFailed} if the server cannot listen where it should. */
+export async function assertPortsFree({ gateway: { host, grpcPort, httpPort } }: Config): Promise<void> {
+  await assertFree({ host, port: grpcPort, what: "gRPC", flag: "--grpc-port", variable: "MILLRACE_GATEWAY_GRPC_PORT" });
+  await assertFree({ host, port: httpPort, what: "HTTP", flag: "--http-port", variable: "MILLRACE_GATEWAY_HTTP_PORT" });
 }
 
 /** Where to listen, and how to say it otherwise. */
