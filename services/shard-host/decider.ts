@@ -75,6 +75,8 @@ export class Decider {
       if (refs.length > 0) return { runId: command.runId, refs };
     }
     turn.letters.push(letter);
+    // Its timer has gone off; looking at it asks for the next one.
+    if (actor !== undefined && command.type === "timer-due") actor.armedMs = 0;
     const decision = this.#decision(actor?.run, actor?.plan ?? NO_PLAN, turn, seed);
     const from = mark(turn);
     const reopens = actor !== undefined && actor.run.endedMs !== 0;
@@ -88,15 +90,18 @@ export class Decider {
   #start(letter: Letter, command: StartRun, turn: Turn, seed: number): Missing | "next-turn" | undefined {
     const { actors, keys, texts } = this.#memory;
     const known = command.idempotencyKey === "" ? undefined : keys.get(command.tenant, command.idempotencyKey);
+    const again = actors.load(known?.runId ?? command.runId);
+    // Whoever asks again for a run that has ended is told of its end at once.
+    const refsOfEnd = letter.notifyEnd && again !== undefined ? texts.missingEnd(again) : [];
+    if (again !== undefined && refsOfEnd.length > 0) return { runId: again.runId, refs: refsOfEnd };
     if (known !== undefined) {
       turn.letters.push(letter);
       this.#repeat(letter, command, known, turn);
       return undefined;
     }
-    const existing = actors.load(command.runId);
-    if (existing !== undefined) {
+    if (again !== undefined) {
       turn.letters.push(letter);
-      this.#answerStart(letter, existing.run, true, turn);
+      this.#answerStart(letter, again.run, true, turn);
       return undefined;
     }
     const pinned = this.#plan(command, turn);
@@ -157,7 +162,11 @@ export class Decider {
   /** Files what a command did to a run. */
   #settle(actor: Actor, turn: Turn, from: Mark): void {
     const { actors } = this.#memory;
-    if (turn.events.length === from.events) return actors.rest(actor);
+    if (turn.events.length === from.events) {
+      // What it asks for is given to it in memory, and then it may rest.
+      if (turn.reactions.length === from.reactions) actors.rest(actor);
+      return;
+    }
     turn.seal();
     actor.position = turn.position;
     actor.dirty = true;

@@ -47,6 +47,8 @@ export class Shard {
   readonly #watches = new Watches();
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
+  /** Whoever stops the shard waits for the end of its service. */
+  #servingEnded: () => void = () => {};
 
   constructor(options: ShardOptions) {
     this.#parts = {
@@ -56,6 +58,7 @@ export class Shard {
       watches: this.#watches,
       sinks: this.#sinks,
       tellWatchers: (turn) => this.#tellWatchers(turn.watched),
+      wake: () => this.wake(),
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
         if (this.#phase.type === "serving") this.#endServing(this.#phase.serving);
@@ -114,11 +117,12 @@ export class Shard {
   }
 
   watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
-    this.run(tenant, runId, (view) => {
-      changed(view);
-      if ("code" in view) this.#watches.remove(runId, changed);
-    });
     this.#watches.add(runId, changed);
+    this.run(tenant, runId, (view) => {
+      if (!this.#watches.heard(runId, changed)) return;
+      if ("code" in view) this.#watches.remove(runId, changed);
+      changed(view);
+    });
     return () => this.#watches.remove(runId, changed);
   }
 
@@ -137,11 +141,16 @@ export class Shard {
   async stop(): Promise<void> {
     const phase = this.#phase;
     if (phase.type === "serving") {
-      await new Promise<void>((resolve) => phase.serving.loop.hold(resolve));
+      // An append that fails on the way ends the wait, too: what is durable by then is what there is.
+      await new Promise<void>((resolve) => {
+        this.#servingEnded = resolve;
+        phase.serving.loop.hold(resolve);
+      });
       await this.checkpoint();
-      this.#endServing(phase.serving);
     }
+    const last = this.#phase;
     this.#phase = { type: "stopped" };
+    if (last.type === "serving") this.#answerLost(this.#endServing(last.serving), unavailable("The shard stops."));
     this.#refuseWaiting(unavailable("The shard stops."));
     await this.#journal?.close();
     await this.#parts.options.store.close();
@@ -189,6 +198,7 @@ export class Shard {
   }
 
   #again(journal: Journal): void {
+    if (this.#phase.type === "stopped") return;
     this.#serve(journal).catch((error: unknown) => this.#break(error));
   }
 
@@ -209,16 +219,20 @@ export class Shard {
   }
 
   #break(error: unknown): void {
+    if (this.#phase.type === "stopped") return;
     const reason = error instanceof Error ? error.message : String(error);
     this.#phase = { type: "broken", reason };
     this.#parts.options.observer.failed(reason);
     this.#refuseWaiting(unavailable(reason));
   }
 
-  #endServing(serving: Serving): void {
+  /** Returns the turns that were under way. */
+  #endServing(serving: Serving): Turn[] {
     serving.timekeeper.end();
     serving.checkpoints.end();
-    serving.loop.end();
+    const lost = serving.loop.end();
+    this.#servingEnded();
+    return lost;
   }
 
   #answerLost(lost: readonly Turn[], refusal: Refusal): void {
