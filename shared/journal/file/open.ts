@@ -9,8 +9,8 @@ import { recover } from "./recover.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment.ts";
 import { Spares } from "./spares.ts";
 
-/** Size of a segment: at 100 KiB a turn a new one every 640 turns, and little to keep when a checkpoint lags. */
-export const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Size of a segment: at 100 KiB a turn a new one every 160 turns; sixteen shards growing at once write 256 MiB of zeros. */
+export const SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /** The first segment of a new journal is small: a new shard is there at once, and an idle one costs little. */
 const FIRST_SEGMENT_BYTES = 8 * 1024 * 1024;

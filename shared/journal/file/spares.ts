@@ -5,8 +5,11 @@
 import { type Disk, isNoRoom, writeDurably } from "./disk.ts";
 import { spareName, spareOrdinal } from "./segment.ts";
 
-/** Spares kept when segments are truncated: one in use soon and one while it is; more would only hold room. */
-export const SPARES_MAX = 2;
+/**
+ * Spares kept when segments are truncated: what a checkpoint frees at once at full speed (some 48 to 96 MiB of journal).
+ * With fewer, a busy journal writes every block twice, first with zeros.
+ */
+export const SPARES_MAX = 6;
 
 /** Zeros written at once while a segment is made: large enough to be fast, small enough not to hold up an append. */
 const ZEROS = Buffer.alloc(1024 * 1024);
@@ -95,7 +98,7 @@ export class Spares {
   }
 
   async #makeFile(bytes: number): Promise<void> {
-    // Asked first, so that a full disk does not cost 64 MiB of writes at every attempt.
+    // Asked first, so that a full disk does not cost a segment of writes at every attempt.
     if ((await this.#disk.freeBytes()) < bytes) throw Object.assign(new Error("no room"), { code: "ENOSPC" });
     const name = this.#newName();
     const file = await this.#disk.create(name);
