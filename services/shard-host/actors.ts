@@ -29,6 +29,8 @@ export interface Actor {
   tasks: DispatchedTask | Map<number, DispatchedTask> | null;
   /** Whether any payload of it is a blob, so that texts may have to be loaded before deciding. */
   hasBlobs: boolean;
+  /** When it is looked at next: the earliest of its timers that still counts (timers.ts); 0 = none is known. */
+  armedMs: number;
 }
 
 /** An attempt that waits for or is with a worker. */
@@ -83,7 +85,9 @@ export class Actors {
       actor.reopened = reopenedRow(run);
       return actor;
     }
-    actor.stored = { status: liveStatus(run), dueMs: storedDueMs(actor) };
+    const dueMs = storedDueMs(actor);
+    actor.stored = { status: liveStatus(run), dueMs };
+    if (dueMs !== OWED_AT_ONCE_MS) actor.armedMs = dueMs;
     this.live.set(runId, actor);
     return actor;
   }
@@ -104,6 +108,9 @@ export class Actors {
   end(actor: Actor, status: EndStatus): void {
     const { run } = actor;
     const bytes = encodeRunState(run);
+    // One that was reopened and ended in one go.
+    const before = this.overlay.get(actor.runId);
+    if (before !== undefined) this.forget(before);
     this.live.delete(actor.runId);
     this.overlay.set(actor.runId, {
       runId: actor.runId,
@@ -126,10 +133,10 @@ export class Actors {
     this.live.set(actor.runId, actor);
   }
 
-  /** Lets a run leave memory if the store holds it as it is and no worker is owed anything. */
+  /** Lets a run leave memory if the store holds it as it is and nothing is owed but a timer the store knows. */
   rest(actor: Actor): void {
-    if (!actor.dirty && actor.run.openAttempts === 0 && this.live.get(actor.runId) === actor)
-      this.live.delete(actor.runId);
+    if (actor.dirty || actor.stored === null || actor.stored.dueMs === OWED_AT_ONCE_MS) return;
+    if (this.live.get(actor.runId) === actor) this.live.delete(actor.runId);
   }
 
   /** Drops an overlay entry: it is in the store, or live again. */
@@ -191,5 +198,6 @@ function newActor(run: RunState, plan: Plan, position: Position): Actor {
     reopened: null,
     tasks: null,
     hasBlobs: true,
+    armedMs: 0,
   };
 }

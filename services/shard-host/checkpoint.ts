@@ -64,11 +64,13 @@ export class Checkpoint {
   /** Writes the first slice; the others follow by themselves. */
   start(): void {
     if (this.#stopped) return;
-    if (this.#pending.length + this.#keys.length <= SLICE_ROWS_MAX)
+    const slice = this.#pending.length + this.#keys.length > SLICE_ROWS_MAX ? this.#gather() : null;
+    // Few are left, or none is at rest: then the shard holds still.
+    if (slice === null || slice.empty)
       this.#scene.hold(() => {
-        if (!this.#stopped) this.#last();
+        if (!this.#stopped) this.#atRest();
       });
-    else this.#write(this.#gather().build(null), () => this.#scene.clock.soon(() => this.start()));
+    else this.#write(slice.build(null), () => this.#next());
   }
 
   /** Gives up: the shard's memory is being dropped. `done` is not called. */
@@ -76,10 +78,10 @@ export class Checkpoint {
     this.#stopped = true;
   }
 
-  /** Everything is at rest: the remaining rows go with the shard's own state, in one slice. */
-  #last(): void {
+  /** Everything is acked: what is left goes with the shard's own state, if it fits into one slice. */
+  #atRest(): void {
     const slice = this.#gather();
-    if (this.#pending.length > 0) throw new Error("A run is ahead of the journal although everything is acked.");
+    if (this.#pending.length + this.#keys.length > 0) return this.#write(slice.build(null), () => this.#next());
     const meta: CheckpointMeta = {
       position: this.#target,
       chain: this.#chain,
@@ -88,6 +90,10 @@ export class Checkpoint {
       body: encodeMeta(this.#scene.memory.plans.events()),
     };
     this.#write(slice.build(meta), () => this.#flush());
+  }
+
+  #next(): void {
+    this.#scene.clock.soon(() => this.start());
   }
 
   #flush(): void {
@@ -152,11 +158,10 @@ function liveWritten(memory: ShardMemory, row: LiveRow): void {
   holder.reopened = null;
   if (actor === undefined || actor.position !== row.position) return;
   actor.dirty = false;
-  const { dueMs } = row.index;
-  if (dueMs > OWED_AT_ONCE_MS && dueMs <= memory.windowMs)
-    timers.push({ dueMs, runId: actor.runId, tenant: actor.tenant });
   // A run that waits for time or people leaves memory; it comes back when something names it.
-  if (dueMs !== OWED_AT_ONCE_MS) actors.rest(actor);
+  const { dueMs } = row.index;
+  if (dueMs > OWED_AT_ONCE_MS && actor.armedMs !== dueMs) timers.arm(actor, dueMs);
+  actors.rest(actor);
 }
 
 /** Collects rows up to a slice's bounds. */
@@ -167,6 +172,10 @@ class SliceBuilder {
   readonly #keys: KeyRow[] = [];
   #bytes = 0;
   #rows = 0;
+
+  get empty(): boolean {
+    return this.#rows === 0;
+  }
 
   get hasRoom(): boolean {
     return this.#bytes < SLICE_BYTES_MAX && this.#rows < SLICE_ROWS_MAX;

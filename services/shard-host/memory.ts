@@ -18,8 +18,6 @@ export interface ShardMemory {
   readonly texts: BlobTexts;
   readonly dispatch: Dispatch;
   readonly timers: Timers;
-  /** Timers due up to here are in {@link timers}; later ones may be only in the store. */
-  windowMs: number;
 }
 
 /** What memory reads from. */
@@ -34,5 +32,5 @@ export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonl
   const actors = new Actors(store, plans);
   const texts = new BlobTexts(blobs, clock);
   const dispatch = new Dispatch(texts, sinks);
-  return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers(), windowMs: 0 };
+  return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers() };
 }

@@ -74,6 +74,11 @@ export class Node implements Shards {
     deliver(tasks);
   }
 
+  /** Whether there is such a run; undefined = cannot be said now. */
+  knows(runId: RunId): boolean | undefined {
+    return this.#shardOf(runId).knows(runId);
+  }
+
   connect(sink: TaskSink): void {
     for (const shard of this.shards) shard.connect(sink);
   }

@@ -20,7 +20,7 @@ export function performTurn(turn: Turn, memory: ShardMemory, post: (letter: Lett
 }
 
 function withdraw(order: Withdrawal, { dispatch }: ShardMemory, post: (letter: Letter) => void): void {
-  for (const task of dispatch.withdraw(order)) if (order.cancel) post(cancelledUnstarted(task));
+  for (const task of dispatch.withdraw(order)) post(cancelledUnstarted(task));
 }
 
 /** Performs one reaction: of a durable turn, or owed after a take-over. */
@@ -34,9 +34,11 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
       return;
     }
     case "timer": {
-      if (reaction.atMs > memory.windowMs) return;
       const actor = actors.live.get(reaction.runId);
-      if (actor !== undefined) timers.push({ dueMs: reaction.atMs, runId: reaction.runId, tenant: actor.tenant });
+      if (actor === undefined) return;
+      timers.order(actor, reaction.atMs);
+      // It may have been loaded only to be looked at.
+      actors.rest(actor);
       return;
     }
     case "advance": {

@@ -39,19 +39,18 @@ export function listRuns(memory: ShardMemory, store: Store, query: ListQuery): A
   const from = query.startedFromMs > 0 ? firstRunIdAt(query.startedFromMs) : null;
   const bounds: Bounds = { tenant: query.tenant, workflow: query.workflow, status: query.status, before, from };
   const wanted = query.limit + 1;
-  const ids = [...inMemory(memory, bounds, wanted), ...inStore(memory, store, bounds, wanted)]
+  const newest = inMemory(memory, bounds, wanted);
+  const ids = [...newest.ids, ...inStore(memory, store, bounds, wanted)]
     .toSorted((a, b) => (a < b ? 1 : -1))
     .slice(0, wanted);
   const page = ids.slice(0, query.limit);
-  let seen = NOTHING_SEEN;
   const runs: RunView[] = [];
   for (const id of page) {
-    const answer = readRun(memory, query.tenant, id);
-    if ("code" in answer.value) continue;
-    if (answer.seen > seen) seen = answer.seen;
-    runs.push(answer.value);
+    const { value } = readRun(memory, query.tenant, id);
+    if (!("code" in value)) runs.push(value);
   }
-  return { value: { runs, next: ids.length > page.length ? (page.at(-1) ?? null) : null }, seen };
+  const next = ids.length > page.length ? (page.at(-1) ?? null) : null;
+  return { value: { runs, next }, seen: newest.seen };
 }
 
 interface Bounds {
@@ -63,16 +62,20 @@ interface Bounds {
 }
 
 /** The newest `limit` matching runs in memory, in no order. A full scan, of IDs first: most are ruled out by them. */
-function inMemory(memory: ShardMemory, bounds: Bounds, limit: number): RunId[] {
+function inMemory(memory: ShardMemory, bounds: Bounds, limit: number): Newest {
   const { live, overlay } = memory.actors;
   const newest = new Newest(limit);
-  for (const [id, actor] of live)
+  for (const [id, actor] of live) {
+    newest.saw(actor.position);
     if (newest.wants(id) && inRange(id, bounds) && matches(actor.tenant, actor.run.workflow, actor.run.status, bounds))
       newest.add(id);
-  for (const [id, ended] of overlay)
+  }
+  for (const [id, ended] of overlay) {
+    newest.saw(ended.position);
     if (newest.wants(id) && inRange(id, bounds) && matches(ended.tenant, ended.workflow, ended.status, bounds))
       newest.add(id);
-  return newest.ids;
+  }
+  return newest;
 }
 
 /** The newest `limit` matching runs of the store that memory knows nothing newer of, newest first. */
@@ -105,11 +108,17 @@ function matches(tenant: TenantId, workflow: string, status: RunStatus, bounds: 
 /** Keeps the `limit` greatest IDs: cut back to size whenever it has doubled, so that adding costs little. */
 class Newest {
   ids: RunId[] = [];
+  /** The newest position looked at: leaving a run out tells as much of it as showing it. */
+  seen = NOTHING_SEEN;
   #floor: RunId | null = null;
   readonly #limit: number;
 
   constructor(limit: number) {
     this.#limit = limit;
+  }
+
+  saw(at: Position): void {
+    if (at > this.seen) this.seen = at;
   }
 
   wants(id: RunId): boolean {

@@ -29,6 +29,8 @@ export interface ShardParts {
   readonly tellWatchers: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
   readonly broken: (error: unknown, lost: readonly Turn[]) => void;
+  /** Something waits in the mailbox. */
+  readonly wake: () => void;
 }
 
 export interface Serving {
@@ -77,6 +79,7 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     mailbox,
     clock,
     observer,
+    wakeShard: parts.wake,
     performed: (turn) => {
       if (turn.watched.size > 0) parts.tellWatchers(turn);
       timekeeper.arm();
@@ -92,7 +95,12 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     commit,
     clock,
     observer,
-    begin: (done) => new Checkpoint(scene, done),
+    begin: (done) =>
+      new Checkpoint(scene, (outcome) => {
+        done(outcome);
+        // Starts may have waited for room.
+        loop.wake();
+      }),
   });
   return { memory, commit, loop, timekeeper, checkpoints };
 }

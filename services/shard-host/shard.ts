@@ -130,6 +130,17 @@ export class Shard {
     return this.#phase.type === "serving" ? this.#phase.serving.memory.dispatch.pull(taskTypes, credits) : [];
   }
 
+  /** Drops what is past retention at `nowMs` from the store. */
+  retain(nowMs: number): Promise<void> {
+    return this.#parts.options.store.retain(nowMs);
+  }
+
+  /** Whether there is such a run; undefined = cannot be said now. */
+  knows(runId: RunId): boolean | undefined {
+    if (this.#phase.type !== "serving") return undefined;
+    return this.#phase.serving.memory.actors.positionOf(runId) !== undefined;
+  }
+
   /** Writes a checkpoint; resolves when it is over, or at once if the shard does not serve. */
   checkpoint(): Promise<void> {
     const phase = this.#phase;

@@ -1,12 +1,11 @@
 // Turns due timers into letters. Keeps those due within the window in memory and reads the next ones from the store.
 import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
-import { nextDueMs } from "@millrace/core/run/due.ts";
 import { resume } from "@millrace/core/run/resume.ts";
 import { RUN_ID_CHARS } from "@millrace/core/run-id.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { DueTimer, Store } from "@millrace/store/store.ts";
-import { type Actor, OWED_AT_ONCE_MS } from "./actors.ts";
+import { OWED_AT_ONCE_MS } from "./actors.ts";
 import { STORE_PAGE, TIMER_WINDOW_MS } from "./limits.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
@@ -43,7 +42,7 @@ export class Timekeeper {
   /** After a take-over: gives every live run what it is owed, those in memory first, then those the store names. */
   takeOver(): void {
     const { memory } = this.#scene;
-    memory.windowMs = this.#scene.clock.nowMs() + TIMER_WINDOW_MS;
+    memory.timers.windowMs = this.#scene.clock.nowMs() + TIMER_WINDOW_MS;
     const reactions: Reaction[] = [];
     for (const actor of memory.actors.live.values()) resume(actor.run, actor.plan, reactions);
     this.#owe(reactions);
@@ -75,6 +74,8 @@ export class Timekeeper {
     for (let room = DUE_BATCH - mailbox.housekeeping; room > 0; room--) {
       const timer = memory.timers.take(nowMs);
       if (timer === undefined) break;
+      // A run in memory that is to be looked at only later: this timer has been overtaken.
+      if ((memory.actors.live.get(timer.runId)?.armedMs ?? 0) > timer.dueMs) continue;
       mailbox.push(internal({ type: "timer-due", tenant: timer.tenant, runId: timer.runId }));
     }
     if (mailbox.size > 0) wake();
@@ -85,7 +86,7 @@ export class Timekeeper {
   #readWindow(after: DueTimer | null): void {
     if (this.#ended) return;
     const { memory, store, clock } = this.#scene;
-    const page = store.timers(memory.windowMs, after, STORE_PAGE);
+    const page = store.timers(memory.timers.windowMs, after, STORE_PAGE);
     const reactions: Reaction[] = [];
     for (const timer of page) this.#take(timer, reactions);
     this.#owe(reactions);
@@ -95,19 +96,13 @@ export class Timekeeper {
   }
 
   #nextWindow(): void {
-    const { memory, clock } = this.#scene;
-    const fromMs = memory.windowMs;
-    memory.windowMs = Math.max(fromMs, clock.nowMs() + TIMER_WINDOW_MS);
-    // Runs that changed since the last checkpoint: the store does not know their timers.
-    for (const actor of memory.actors.live.values()) if (actor.dirty) this.#keep(actor, fromMs);
+    const { timers, actors } = this.#scene.memory;
+    const fromMs = timers.windowMs;
+    timers.windowMs = Math.max(fromMs, this.#scene.clock.nowMs() + TIMER_WINDOW_MS);
+    // Of runs in memory the store may not know the next timer.
+    for (const actor of actors.live.values()) if (actor.armedMs > fromMs) timers.arm(actor, actor.armedMs);
     this.arm();
     this.#readWindow({ dueMs: fromMs, runId: LAST_RUN_ID, tenant: NO_TENANT });
-  }
-
-  #keep(actor: Actor, fromMs: number): void {
-    const dueMs = nextDueMs(actor.run, actor.plan);
-    if (dueMs <= fromMs || dueMs > this.#scene.memory.windowMs) return;
-    this.#scene.memory.timers.push({ dueMs, runId: actor.runId, tenant: actor.tenant });
   }
 
   #take(timer: DueTimer, reactions: Reaction[]): void {

@@ -1,6 +1,10 @@
 // The timers of a shard that are due soon: a binary heap by due time. Later ones wait in the store's index. A timer is
 // only a hint to look at a run, so stale and double ones are harmless, and nothing is ever taken back.
+//
+// 1. A look at a run orders the next one, so only the earliest timer of a run counts: `armedMs` of its actor.
+// 2. Of a run in memory, an `armedMs` within the window is in the heap. Of any other, its due time in the store is.
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Actor } from "./actors.ts";
 
 export interface Timer {
   readonly dueMs: number;
@@ -9,6 +13,8 @@ export interface Timer {
 }
 
 export class Timers {
+  /** Timers due up to here are in the heap; later ones may be only in the store. */
+  windowMs = 0;
   readonly #heap: Timer[] = [];
 
   get size(): number {
@@ -18,6 +24,18 @@ export class Timers {
   /** When the earliest is due; undefined = there is none. */
   get nextMs(): number | undefined {
     return this.#heap[0]?.dueMs;
+  }
+
+  /** Has a run in memory looked at: nothing to do if it will be before. */
+  order(actor: Actor, dueMs: number): void {
+    if (actor.armedMs !== 0 && actor.armedMs <= dueMs) return;
+    this.arm(actor, dueMs);
+  }
+
+  /** Makes this the timer of the run that counts. */
+  arm(actor: Actor, dueMs: number): void {
+    actor.armedMs = dueMs;
+    if (dueMs <= this.windowMs) this.push({ dueMs, runId: actor.runId, tenant: actor.tenant });
   }
 
   push(timer: Timer): void {

@@ -28,6 +28,8 @@ export interface LoopScene {
   readonly mailbox: Mailbox;
   readonly clock: Clock;
   readonly observer: ShardObserver;
+  /** Wakes the loop that serves by then, which may be another one. */
+  readonly wakeShard: () => void;
   /** After a turn's reactions: watchers, timers, checkpoints. */
   readonly performed: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
@@ -52,6 +54,8 @@ export class TurnLoop {
   #held: HeldAnswer[] = [];
   #quiet: (() => void)[] = [];
   #scheduled = false;
+  /** Whether the mailbox may hold something that can be taken: starts stay in it while there is no room for runs. */
+  #more = false;
   #ended = false;
 
   constructor(scene: LoopScene) {
@@ -104,12 +108,13 @@ export class TurnLoop {
     this.#send();
     this.#settleQuiet();
     const full = this.#open !== null && this.#open.bytes > TURN_BYTES_MAX;
-    if (this.#scene.mailbox.size > 0 && !full && this.#quiet.length === 0) this.wake();
+    if (this.#more && !full && this.#quiet.length === 0) this.wake();
   }
 
   #decide(): void {
     const { mailbox, clock, decider, memory } = this.#scene;
-    if (mailbox.size === 0 && this.#again === null) return;
+    this.#more = mailbox.size > 0 || this.#again !== null;
+    if (!this.#more) return;
     const turn = (this.#open ??= this.#newTurn());
     const seed = clock.random32();
     const intake = memory.actors.live.size < ACTORS_MAX && memory.actors.overlayBytes < OVERLAY_BYTES_MAX;
@@ -117,7 +122,10 @@ export class TurnLoop {
     for (let taken = 1; turn.bytes <= TURN_BYTES_MAX; taken++) {
       const letter = this.#again ?? mailbox.take(intake);
       this.#again = null;
-      if (letter === undefined) return;
+      if (letter === undefined) {
+        this.#more = false;
+        return;
+      }
       const missing = decider.decide(letter, turn, seed);
       if (missing === "next-turn") {
         this.#again = letter;
@@ -140,6 +148,7 @@ export class TurnLoop {
     const turn = this.#open;
     if (turn === null || commit.busy) return;
     this.#open = null;
+    if (turn.empty) return;
     if (turn.bytes === 0) return this.#perform(turn);
     this.#inFlight = turn;
     const sentMs = clock.monotonicMs();
@@ -184,7 +193,7 @@ export class TurnLoop {
   #load(letter: Letter, missing: Missing): void {
     this.#scene.memory.texts.load(missing.runId, missing.refs, () => {
       this.#scene.mailbox.push(letter);
-      this.wake();
+      this.#scene.wakeShard();
     });
   }
 }

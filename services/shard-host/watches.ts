@@ -24,6 +24,11 @@ export class Watches {
     if (watchers?.size === 0) this.#watchers.delete(runId);
   }
 
+  /** Whether this watcher still listens. */
+  heard(runId: RunId, changed: Changed): boolean {
+    return this.#watchers.get(runId)?.has(changed) === true;
+  }
+
   /** Tells those who watch a run. */
   tell(runId: RunId, view: RunView | Refusal): void {
     const watchers = this.#watchers.get(runId);

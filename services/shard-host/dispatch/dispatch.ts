@@ -38,14 +38,18 @@ export class Dispatch {
     this.#news.add(type);
   }
 
-  /** Takes back tasks: those that wait are dropped, those a worker holds are stopped if asked. Returns the dropped ones. */
+  /**
+   * Takes back a run's tasks: those that wait are dropped; those a worker holds go on, or are asked to stop with
+   * `cancel`. Returns, with `cancel`, all that no worker holds: nobody else will answer for them.
+   */
   withdraw({ actor, cancel }: Withdrawal): DispatchedTask[] {
     const tasks = tasksOf(actor);
+    const unheld = tasks.filter((task) => task.state !== "held");
+    for (const task of unheld) task.state = "gone";
+    if (!cancel) return [];
     const held = tasks.filter((task) => task.state === "held");
-    const dropped = tasks.filter((task) => task.state === "queued");
-    for (const task of dropped) task.state = "gone";
-    if (cancel && held.length > 0) for (const sink of this.#sinks) sink.withdraw(held);
-    return dropped;
+    if (held.length > 0) for (const sink of this.#sinks) sink.withdraw(held);
+    return unheld;
   }
 
   /** Tells the gateways of the task types that have something new. */

@@ -8,12 +8,21 @@ const NEVER = Number.POSITIVE_INFINITY;
 export function nextDueMs(run: RunState, plan: Plan): number {
   if (run.endedMs !== 0) return 0;
   if (run.status === "cancelling") return run.cancelDeadlineMs;
-  let dueMs = plan.timeoutMs > 0 ? run.epochStartedMs + plan.timeoutMs : NEVER;
+  let dueMs = NEVER;
+  dueTimes(run, plan, (atMs) => {
+    if (atMs < dueMs) dueMs = atMs;
+  });
+  return dueMs === NEVER ? 0 : dueMs;
+}
+
+/** Visits when the run as a whole and each of its steps want `timer-due` next. */
+export function dueTimes(run: RunState, plan: Plan, visit: (atMs: number) => void): void {
+  if (plan.timeoutMs > 0) visit(run.epochStartedMs + plan.timeoutMs);
   for (const step of plan.steps) {
     const state = run.steps[step.index];
-    if (state !== undefined) dueMs = Math.min(dueMs, stepDueMs(run, step, state));
+    const atMs = state === undefined ? NEVER : stepDueMs(run, step, state);
+    if (atMs !== NEVER) visit(atMs);
   }
-  return dueMs === NEVER ? 0 : dueMs;
 }
 
 function stepDueMs(run: RunState, step: PlanStep, state: StepState): number {

@@ -3,7 +3,8 @@ import type { Reaction } from "@millrace/model/reaction.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { Plan } from "../plan/plan.ts";
-import { owedTasks, owedTimer } from "./resume.ts";
+import { dueTimes } from "./due.ts";
+import { owedTasks } from "./resume.ts";
 
 /** Adds what `event`, already folded into `run`, asks for. */
 export function react(run: RunState, plan: Plan, event: RunEvent, reactions: Reaction[]): void {
@@ -14,7 +15,7 @@ export function react(run: RunState, plan: Plan, event: RunEvent, reactions: Rea
       return;
     case "run-retried":
       // Sleeps and lists that were under way when the last epoch ended go on.
-      return owedTimer(run, plan, reactions);
+      return dueTimes(run, plan, (atMs) => reactions.push({ type: "timer", runId, atMs }));
     case "step-scheduled": {
       const { step, item, attempt } = event;
       reactions.push({ type: "dispatch", runId, epoch: run.epoch, step, item, attempt });
