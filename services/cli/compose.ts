@@ -17,6 +17,7 @@ import { shardId } from "@millrace/model/ids.ts";
 import type { FindDefinition } from "@millrace/shard-host/decider.ts";
 import { Node } from "@millrace/shard-host/node.ts";
 import { JournaledRegistry } from "@millrace/shard-host/registry/registry.ts";
+import { Retention } from "@millrace/shard-host/retention/retention.ts";
 import { Shard } from "@millrace/shard-host/shard.ts";
 import { openLmdbStore } from "@millrace/store/lmdb/open.ts";
 import { EventLoopWatch } from "@millrace/telemetry/event-loop.ts";
@@ -67,6 +68,8 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
   const node = new Node(await Promise.all(Array.from({ length: shardCount }, (_, index) => openShard(index))));
   await node.open();
   sampleNode(node, metrics);
+  const failed = (error: unknown): void => log.warn("Retention did not get through; it is tried again.", { error });
+  const retention = new Retention({ node, blobs, clock: systemClock, failed });
   const gateway = await startGateway({
     shards: node,
     registry,
@@ -86,6 +89,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
     stop: async () => {
       await connectors.stop({ timeoutMs: config.gateway.stopGraceMs });
       await gateway.stop(config.gateway.stopGraceMs);
+      await retention.stop();
       await node.stop();
       await Promise.all([registry.close(), blobs.close()]);
       loopWatch.stop();
