@@ -1,0 +1,26 @@
+import { RECORD_BYTES_MAX } from "@millrace/journal/journal.ts";
+import { MAILBOX_CALLS_MAX, MAILBOX_STARTS_MAX, OVERLAY_BYTES_MAX } from "@millrace/shard-host/limits.ts";
+import type { Checker } from "./observation.ts";
+
+/** Results and housekeeping in the mailbox: bounded by credits, and by one letter a live run and timer. */
+const MAILBOX_OTHERS_MAX = 20_000;
+/** What runs that end may add to the overlay after intake has stopped: these were under way already. */
+const OVERLAY_SLACK_BYTES = 4 * 1024 * 1024;
+
+/** Mailboxes, memory and records keep to their bounds. */
+export function everythingIsBounded(): Checker {
+  return {
+    invariant: "I9",
+    see(seen) {
+      if (seen.type === "record" && seen.bytes > RECORD_BYTES_MAX)
+        return `record ${seen.record.position} has ${seen.bytes} bytes`;
+      if (seen.type !== "load") return undefined;
+      const { mailbox, overlayBytes } = seen.load;
+      if (mailbox > MAILBOX_STARTS_MAX + MAILBOX_CALLS_MAX + MAILBOX_OTHERS_MAX)
+        return `${mailbox} letters wait in a mailbox`;
+      if (overlayBytes < 0 || overlayBytes > OVERLAY_BYTES_MAX + OVERLAY_SLACK_BYTES)
+        return `the overlay has ${overlayBytes} bytes`;
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,23 @@
+// Bounds that 50 runs and a minute of virtual time reach: full turns, full mailboxes, checkpoints of many slices, paged
+// reads of the store, budgets that run out. What depends on them is the same code.
+import type { Patch } from "./patch.ts";
+
+const LIMITS = "services/shard-host/limits.ts";
+
+export const SMALL_BOUNDS: readonly Patch[] = [
+  bound(LIMITS, "TURN_BYTES_MAX = RECORD_BYTES_MAX - RECORD_ENVELOPE_BYTES - COMMAND_RECORD_BYTES_MAX;", "6 * 1024;"),
+  bound(LIMITS, "MAILBOX_STARTS_MAX = 20_000;", "160;"),
+  bound(LIMITS, "MAILBOX_CALLS_MAX = 20_000;", "6;"),
+  bound(LIMITS, "OVERLAY_CHECKPOINT_BYTES = 24 * 1024 * 1024;", "12 * 1024;"),
+  bound(LIMITS, "OVERLAY_BYTES_MAX = 160 * 1024 * 1024;", "48 * 1024;"),
+  bound(LIMITS, "CHECKPOINT_JOURNAL_BYTES = 48 * 1024 * 1024;", "24 * 1024;"),
+  bound(LIMITS, "SLICE_BYTES_MAX = 1024 * 1024;", "4 * 1024;"),
+  bound(LIMITS, "SLICE_ROWS_MAX = 256;", "4;"),
+  bound(LIMITS, "STORE_PAGE = 1_000;", "3;"),
+  bound("shared/core/run/decision.ts", "COMMAND_EVENTS_MAX = 256;", "6;"),
+  bound("shared/core/run/commands/signal.ts", "SIGNALS_BUFFERED_MAX = 1000;", "4;"),
+];
+
+function bound(file: string, find: string, value: string): Patch {
+  return { file, find, put: `${find.slice(0, find.indexOf("=") + 1)} ${value}` };
+}

@@ -1,0 +1,91 @@
+// One process of Millrace over memory ports: the real shards, node, registry and task hub. It can die at any instant.
+import type { Blobs } from "@millrace/blobs/blobs.ts";
+import type { Clock } from "@millrace/clock/clock.ts";
+import { TaskHub } from "@millrace/gateway/tasks/task-hub.ts";
+import { JournalLocked } from "@millrace/journal/journal.ts";
+import type { MemoryLog } from "@millrace/journal/memory/log.ts";
+import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
+import { shardId } from "@millrace/model/ids.ts";
+import { Node } from "@millrace/shard-host/node.ts";
+import { JournaledRegistry } from "@millrace/shard-host/registry/registry.ts";
+import { Shard } from "@millrace/shard-host/shard.ts";
+import type { ShardObserver } from "@millrace/shard-host/shard-options.ts";
+import { type MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
+import type { SliceOutcome } from "@millrace/store/store.ts";
+import { type JournalTap, TappedJournal } from "./faults/tapped-journal.ts";
+import { type StoreTap, TappedStore } from "./faults/tapped-store.ts";
+import { GatedClock } from "./gated-clock.ts";
+
+/** What outlives processes: a shard's journal and store. */
+export interface Disk {
+  readonly log: MemoryLog;
+  readonly store: MemoryDisk;
+}
+
+/** What a process stands on. */
+export interface Ground {
+  readonly clock: Clock;
+  readonly disks: readonly Disk[];
+  readonly registry: MemoryLog;
+  readonly blobs: Blobs;
+  journalTap(server: Server, shard: number): JournalTap;
+  storeTap(server: Server, shard: number): StoreTap;
+  sliceOutcome(): SliceOutcome;
+  observer(server: Server, shard: number): ShardObserver;
+}
+
+export class Server {
+  readonly serial: number;
+  readonly clock: GatedClock;
+  readonly node: Node;
+  readonly hub: TaskHub;
+  readonly registry: JournaledRegistry;
+  /** Another process has its journals: it may read and ask, and must find out by itself. */
+  isUsurped = false;
+  isDead = false;
+
+  private constructor(ground: Ground, serial: number, clock: GatedClock, registry: JournaledRegistry) {
+    this.serial = serial;
+    this.clock = clock;
+    this.registry = registry;
+    this.node = new Node(ground.disks.map((disk, index) => this.#shard(ground, disk, index)));
+    this.hub = new TaskHub(this.node, clock);
+    this.node.connect(this.hub);
+  }
+
+  /** Makes a process; `node.open()` makes it serve. */
+  static async make(ground: Ground, serial: number): Promise<Server> {
+    const clock = new GatedClock(ground.clock);
+    const registry = await JournaledRegistry.open(() => openMemoryJournal(ground.registry, clock), clock);
+    return new Server(ground, serial, clock, registry);
+  }
+
+  /** Nothing of it runs any more. */
+  die(): void {
+    this.isDead = true;
+    this.clock.shut();
+  }
+
+  #shard(ground: Ground, { log, store }: Disk, index: number): Shard {
+    const { clock } = this;
+    const tap = ground.journalTap(this, index);
+    const inner = openMemoryStore({
+      disk: store,
+      soon: (callback) => clock.soon(callback),
+      outcome: () => ground.sliceOutcome(),
+    });
+    return new Shard({
+      id: shardId(index),
+      node: `n${this.serial}`,
+      openJournal: async () => {
+        if (this.isUsurped || this.isDead) throw new JournalLocked("Another process holds the journal.");
+        return new TappedJournal(await openMemoryJournal(log, clock), tap);
+      },
+      store: new TappedStore(inner, ground.storeTap(this, index)),
+      blobs: ground.blobs,
+      clock,
+      findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
+      observer: ground.observer(this, index),
+    });
+  }
+}
