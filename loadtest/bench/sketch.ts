@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fieldsOf, numberIn } from "./json-line.ts";
 import { start } from "@millrace/testing/process.ts";
 
 const PEERS = fileURLToPath(new URL("../../../shared/peers/run", import.meta.url));
@@ -20,8 +21,8 @@ export async function runSketch(home: string, history: boolean): Promise<Readonl
     await sketch.waitForLine(/"fig":"totals"/, SKETCH_MS_MAX);
     const rates = new Map<number, number>();
     for (const line of (await readFile(results, "utf8")).trim().split("\n")) {
-      const { C, runs_s }: { C: number; runs_s: number } = JSON.parse(line);
-      rates.set(C, runs_s);
+      const fields = fieldsOf(line);
+      rates.set(numberIn(fields, "C") ?? 0, numberIn(fields, "runs_s") ?? 0);
     }
     return rates;
   } finally {

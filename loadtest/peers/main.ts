@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { start } from "@millrace/testing/process.ts";
 import { closedLoop } from "../bench/closed-loop.ts";
+import { fieldsOf, numberIn } from "../bench/json-line.ts";
 import { startBenchServer } from "../bench/server.ts";
 
 /** The peers' own runner, kept beside the project. */
@@ -84,10 +85,13 @@ async function peer(home: string, name: string, seconds: string): Promise<Case[]
 function casesOf(system: string, lines: string): Case[] {
   const cases: Case[] = [];
   for (const line of lines.trim().split("\n")) {
-    const { fig, C, runs_s }: { fig?: string; C?: number; runs_s?: number } = JSON.parse(line);
-    if (fig === undefined || C === undefined || runs_s === undefined) continue;
+    const fields = fieldsOf(line);
+    const inFlight = numberIn(fields, "C");
+    const runsPerSecond = numberIn(fields, "runs_s");
+    const fig = fields.get("fig");
+    if (inFlight === undefined || runsPerSecond === undefined) continue;
     const job = fig === "five" ? "standard" : fig === "fan200" ? "fan-out" : undefined;
-    if (job !== undefined) cases.push({ system, job, inFlight: C, runsPerSecond: runs_s });
+    if (job !== undefined) cases.push({ system, job, inFlight, runsPerSecond });
   }
   return cases;
 }
@@ -107,7 +111,7 @@ function ratios(rounds: readonly (readonly Case[])[]): string[] {
   return [...found].map(([key, values]) => {
     const sorted = values.toSorted((a, b) => a - b);
     const median = sorted[sorted.length >> 1] ?? 0;
-    return JSON.stringify({ ...JSON.parse(key), medianRatio: Number(median.toPrecision(3)), rounds: values.length });
+    return JSON.stringify({ ...Object.fromEntries(fieldsOf(key)), medianRatio: Number(median.toPrecision(3)), rounds: values.length });
   });
 }
 

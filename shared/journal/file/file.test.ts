@@ -10,6 +10,7 @@ import { EMPTY_TAIL, encodeRecord, RECORD_HEADER_BYTES } from "../record.ts";
 import { type CrashChoice, CrashDisk } from "./crash-disk.ts";
 import { openFileJournal, openOnDisk } from "./open.ts";
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from "./segment.ts";
+import { SPARES_MAX } from "./spares.ts";
 
 const SEGMENT_BYTES = 1024;
 const NOTHING: CrashChoice = { written: () => [], renamed: () => false };
@@ -154,10 +155,10 @@ describe("a recycled segment", () => {
     const spares = async () => (await disk.list()).filter(({ name }) => name.endsWith(".spare")).length;
     for (let at = 1; at <= 12; at += 1) await appendAll(journal, ["x".repeat(900)]);
     await journal.truncateBefore(position(12));
-    expect(await spares()).toBe(2);
+    expect(await spares()).toBe(SPARES_MAX);
     const before = journal.bytes();
     await appendAll(journal, ["x".repeat(900)]);
-    expect(await spares()).toBe(1);
+    expect(await spares()).toBe(SPARES_MAX - 1);
     expect(journal.bytes()).toBe(before);
     await journal.close();
   });
