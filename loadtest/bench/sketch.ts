@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fieldsOf, numberIn } from "./json-line.ts";
 import { start } from "@millrace/testing/process.ts";
+import { fieldsOf, numberIn } from "./json-line.ts";
 
 const PEERS = fileURLToPath(new URL("../../../shared/peers/run", import.meta.url));
 /** Installing it, and its four loads. */

@@ -111,7 +111,11 @@ function ratios(rounds: readonly (readonly Case[])[]): string[] {
   return [...found].map(([key, values]) => {
     const sorted = values.toSorted((a, b) => a - b);
     const median = sorted[sorted.length >> 1] ?? 0;
-    return JSON.stringify({ ...Object.fromEntries(fieldsOf(key)), medianRatio: Number(median.toPrecision(3)), rounds: values.length });
+    return JSON.stringify({
+      ...Object.fromEntries(fieldsOf(key)),
+      medianRatio: Number(median.toPrecision(3)),
+      rounds: values.length,
+    });
   });
 }
 
