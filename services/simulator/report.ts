@@ -4,7 +4,7 @@ import type { SeedReport } from "./seed-runner.ts";
 
 /** With fewer seeds, a kind that did not occur may just be rare. */
 const SEEDS_FOR_COVERAGE = 500;
-const FAILURES_SHOWN_MAX = 5;
+const FAILURES_SHOWN_MAX = 10;
 
 export class Report {
   readonly coverage = new Coverage();

@@ -361,8 +361,8 @@ export class World implements Scene, Victim {
         this.jury.blame(new Violation("progress", `run ${runId} (${state.status}) was due ${nowMs - dueMs} ms ago`));
     }
     if (this.clock.monotonicMs() - this.#calmSinceMs < CALM_MS_MAX) return;
-    const stuck = live.map(([runId, { state }]) => `${runId} ${JSON.stringify(state.steps)}`);
-    this.jury.blame(new Violation("progress", `runs do not end: ${stuck.join("\n")}`));
+    const stuck = live.map(([runId, { state }]) => `${runId} ${state.status} ${JSON.stringify(state.steps)}`);
+    this.jury.blame(new Violation("progress", `${stuck.length} runs do not end: ${stuck[0] ?? ""}`));
   }
 
   #end(server: Server): void {

@@ -14,7 +14,7 @@ export const MOMENTARY = "momentary";
 export const NOISY = tenantId("noisy");
 export const QUIET = tenantId("quiet");
 
-/** Sends the burst, then the single start; returns the call of the latter. */
+/** Sends the burst, then the single start; returns the call of the latter, unless it was refused at once. */
 export function burst(scene: Scene, prng: Prng, server: Server, starts: number): Call | undefined {
   scene.coverage.count("command: burst");
   const line = new Line(scene, server);
@@ -35,5 +35,6 @@ export function burst(scene: Scene, prng: Prng, server: Server, starts: number):
     false,
     () => {},
   );
-  return line.send([start(QUIET)], false, () => {})[0];
+  const [call] = line.send([start(QUIET)], false, () => {});
+  return line.unanswered.find((open) => open === call);
 }

@@ -13,9 +13,9 @@ export function tidyUp(scene: Scene, server: Server, truth: Truth, round: number
     if (state.endedMs !== 0) continue;
     const { tenant } = state;
     if (state.status === "paused") commands.push({ type: "resume", tenant, runId });
-    for (const step of state.steps)
+    for (const [ordinal, step] of state.steps.entries())
       if (step.status === "waiting") {
-        const signalId = `tidy-${round}-${step.signal}`;
+        const signalId = `tidy-${round}-${ordinal}`;
         commands.push({ type: "signal", tenant, runId, signalId, name: step.signal, payload: json("null") });
       }
   }

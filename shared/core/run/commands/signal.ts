@@ -13,7 +13,8 @@ export function signal(decision: Decision, run: RunState, command: SignalRun): D
   const { signalId, name, payload } = command;
   if (signalId !== "" && run.signalIds.includes(signalId)) return REPEATED;
   if (run.endedMs !== 0) return runEnded(run);
-  if (run.signals.length >= SIGNALS_BUFFERED_MAX)
+  // One that a step waits for takes no room: else signals nobody takes could keep it away for ever.
+  if (run.signals.length >= SIGNALS_BUFFERED_MAX && !isAwaited(run, name))
     return {
       code: "SIGNAL_BUFFER_FULL",
       field: "run_id",
@@ -28,4 +29,8 @@ export function signal(decision: Decision, run: RunState, command: SignalRun): D
     break;
   }
   return DONE;
+}
+
+function isAwaited(run: RunState, name: string): boolean {
+  return run.steps.some((step) => step.status === "waiting" && step.signal === name);
 }
