@@ -19,7 +19,7 @@ export const COMMAND_BYTES_MAX = 128 * 1024;
  */
 export const COMMAND_RECORD_BYTES_MAX = (64 + 64 + 256 + 128 + 64 + 32) * 1024;
 /** UTF-8 bytes a UTF-16 code unit takes at most. */
-const BYTES_PER_UNIT_MAX = 3;
+export const BYTES_PER_UNIT_MAX = 3;
 
 /** Decides one command. The caller owns `events` and `reactions` and shares them among the commands of a turn. */
 export interface Decision {

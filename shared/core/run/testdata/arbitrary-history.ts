@@ -1,0 +1,145 @@
+// Random histories: commands chosen by what the run allows at that moment, and some that it does not.
+import type { Failure, FailureClass } from "@millrace/model/failure.ts";
+import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
+import { json } from "@millrace/model/payload.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { RunState, TaskState } from "@millrace/model/run-state.ts";
+import type { TaskOutcome } from "@millrace/model/task.ts";
+import fc from "fast-check";
+import type { Plan } from "../../plan/plan.ts";
+import { decide } from "../decide.ts";
+import type { Decided, Decision } from "../decision.ts";
+import { nextDueMs } from "../due.ts";
+import { RUN_INPUT_TEXT, SIGNAL_NAMES } from "./arbitrary-definition.ts";
+import { makeDecision } from "./make-plan.ts";
+
+/** One thing to happen, as numbers to be interpreted. */
+export interface Happening {
+  readonly what: number;
+  readonly which: number;
+  readonly how: number;
+  /** Events the command may make; 0 = as many as it likes. */
+  readonly budget: number;
+}
+
+export const arbitraryHistory: fc.Arbitrary<readonly Happening[]> = fc.array(
+  fc.record({
+    what: fc.nat(19),
+    which: fc.nat(99),
+    how: fc.nat(99),
+    budget: fc.constantFrom(0, 0, 0, 1, 2, 4),
+  }),
+  { maxLength: 60 },
+);
+
+/** A command that was decided. */
+export interface Moved {
+  readonly command: RunCommand;
+  readonly decided: Decided;
+  readonly decision: Decision;
+  readonly nowMs: number;
+}
+
+export const START_MS = 1_000_000;
+const RUN = runId("0000000z000000000000");
+const TENANT = tenantId("t");
+const TO = { tenant: TENANT, runId: RUN };
+
+/** Starts a run and lets a history happen to it. `see` hears of every command after it was decided. */
+export function play(plan: Plan, history: readonly Happening[], see: (moved: Moved) => void): RunState | undefined {
+  let run: RunState | undefined;
+  let nowMs = START_MS;
+  const move = (command: RunCommand, seed: number, budget: number): void => {
+    const decision = makeDecision(plan, run, { nowMs, seed });
+    if (budget > 0) decision.eventsLeft = budget;
+    const decided = decide(decision, command);
+    run = decision.run;
+    see({ command, decided, decision, nowMs });
+  };
+  move(START, 0, history[0]?.budget ?? 0);
+  for (const happening of history) {
+    if (run === undefined) break;
+    nowMs += passed(run, plan, nowMs, happening);
+    move(commandOf(run, happening), Math.imul(happening.how + 1, 0x9e3779b9) >>> 0, happening.budget);
+  }
+  return run;
+}
+
+const START: RunCommand = {
+  ...{ type: "start", ...TO, workflow: workflowName("w"), version: 1, input: json(RUN_INPUT_TEXT) },
+  ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+};
+
+/** How much time passes before: none, a little, or up to the next thing due. */
+function passed(run: RunState, plan: Plan, nowMs: number, { what, how }: Happening): number {
+  const dueMs = nextDueMs(run, plan);
+  if (what >= 16 && dueMs > 0) return Math.max(0, dueMs - nowMs);
+  return what % 2 === 0 ? 0 : how * 100;
+}
+
+function commandOf(run: RunState, happening: Happening): RunCommand {
+  const { what, which, how } = happening;
+  if (what < 9) return result(run, happening);
+  switch (what) {
+    case 9:
+      return result(run, { ...happening, what: -1 });
+    case 10:
+      return {
+        ...{ type: "signal", ...TO, signalId: which % 3 === 0 ? `id${how % 4}` : "" },
+        ...{ name: SIGNAL_NAMES[how % 2] ?? "", payload: json(String(how)) },
+      };
+    case 11:
+      return run.status === "paused" ? { type: "resume", ...TO } : { type: "pause", ...TO, reason: "wait" };
+    case 12:
+      return { type: "resume", ...TO };
+    case 13:
+      return which < 30 ? { type: "cancel", ...TO, reason: "stop" } : { type: "advance", ...TO };
+    case 14:
+      return which < 15 ? { type: "terminate", ...TO, reason: "now" } : { type: "advance", ...TO };
+    case 15:
+      return { type: "retry", ...TO, requestId: which % 2 === 0 ? "" : `r${how % 3}` };
+    default:
+      return { type: "timer-due", ...TO };
+  }
+}
+
+/** A result of an attempt a worker may have; with `what` -1 of one that nobody owes. */
+function result(run: RunState, { what, which, how }: Happening): RunCommand {
+  const open = openTasks(run);
+  const picked = open[which % Math.max(1, open.length)];
+  const known = picked ?? { step: which % 7, item: (how % 4) - 1, attempt: 1 };
+  const stray = what === -1 ? { epoch: run.epoch - (how % 2), attempt: known.attempt + 1 - (which % 3) } : {};
+  const token = { runId: RUN, epoch: run.epoch, ...known, ...stray };
+  const worker = workerName("w@1");
+  const logs = how % 5 === 0 ? json('["line"]') : null;
+  return { type: "result", ...TO, result: { ...token, outcome: outcomeOf(what, how), worker, startedMs: START_MS, logs } };
+}
+
+function outcomeOf(what: number, how: number): TaskOutcome {
+  if (what < 6) return { type: "completed", output: json(JSON.stringify({ how })) };
+  if (what === 6) return { type: "cancelled" };
+  return { type: "failed", failure: failureOf(how) };
+}
+
+function failureOf(how: number): Failure {
+  const classes: readonly FailureClass[] = ["transient", "transient", "transient", "permanent", "uncertain"];
+  const failureClass = classes[how % 5] ?? "transient";
+  const code = how % 2 === 0 ? "WORKER_LOST" : "BUSY";
+  return { code, class: failureClass, message: `no ${how % 3}`, guidance: "", retryAfterMs: how % 7 === 0 ? 3000 : 0 };
+}
+
+/** Attempts that are owed to or held by workers. */
+export function openTasks(run: RunState): { readonly step: number; readonly item: number; readonly attempt: number }[] {
+  return tasksOf(run)
+    .filter(({ task }) => task.status === "scheduled")
+    .map(({ step, item, task }) => ({ step, item, attempt: task.attempt }));
+}
+
+/** Every task of a run, items included. */
+export function tasksOf(run: RunState): { readonly step: number; readonly item: number; readonly task: TaskState }[] {
+  return run.steps.flatMap((state, step) => {
+    if ("keyEpoch" in state) return [{ step, item: -1, task: state }];
+    if (!("tasks" in state)) return [];
+    return state.tasks.flatMap((task, item) => (task === null ? [] : [{ step, item, task }]));
+  });
+}

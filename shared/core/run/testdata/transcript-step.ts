@@ -1,0 +1,34 @@
+// `step name …` of a transcript.
+import type { StepDefinition, StepKind, Template } from "@millrace/model/definition.ts";
+import { makeStep, RETRY } from "./make-plan.ts";
+import { durationMs, type Words } from "./transcript-words.ts";
+
+export function readStep(given: Words): StepDefinition {
+  const needs = given.option("needs");
+  const timeout = given.option("timeout");
+  const retry = given.option("retry");
+  return makeStep(given.at(1), {
+    ...waiting(given),
+    needs: needs === "" ? [] : needs.split(","),
+    if: given.option("if") || null,
+    forEach: given.option("forEach") || null,
+    maxConcurrency: Number(given.option("max") || 100),
+    stepTimeoutMs: timeout === "" ? 0 : durationMs(timeout),
+    retry: retry === "" ? RETRY : { ...RETRY, maxAttempts: Number(retry) },
+  });
+}
+
+function waiting(given: Words): Partial<StepDefinition> {
+  const sleep = given.option("sleep");
+  const signal = given.option("signal");
+  const transform = given.option("transform");
+  const written = given.option("with");
+  if (sleep !== "") return built("sleep", { [sleep.split(":")[0] ?? ""]: sleep.split(":").slice(1).join(":") });
+  if (signal !== "") return built("signal", { name: signal });
+  if (transform !== "") return built("transform", JSON.parse(transform));
+  return written === "" ? {} : { with: JSON.parse(written), hasWith: true };
+}
+
+function built(kind: StepKind, template: Template): Partial<StepDefinition> {
+  return { kind, uses: kind, with: template, hasWith: true };
+}

@@ -1,0 +1,222 @@
+// The language of the transcripts: a workflow, then commands and what came of each.
+//
+//   step ship needs=a,b if="steps.a.output.ok" retry=2 timeout=10s     a task; `sleep=for:5s`, `signal=name`, `transform={…}`
+//   output {"x": "${steps.a.output}"}          run-timeout 1m          both optional
+//   > done a {"ok":true}                       a command; `a[2]` is an item, `attempt=`, `epoch=` override the newest
+//     step-completed a#1 …                     written by the test: events, `! ` reactions, refusals
+import type { Failure } from "@millrace/model/failure.ts";
+import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
+import { json } from "@millrace/model/payload.ts";
+import type { Reaction } from "@millrace/model/reaction.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { RunEvent } from "@millrace/model/run-events.ts";
+import type { RunState, StepState } from "@millrace/model/run-state.ts";
+import type { TaskOutcome } from "@millrace/model/task.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { decide } from "../decide.ts";
+import { taskOf } from "../task-state.ts";
+import { makeDecision, makePlan } from "./make-plan.ts";
+import { readStep } from "./transcript-step.ts";
+import { durationMs, type Words, words } from "./transcript-words.ts";
+
+/** Everything happens at or after this instant, and is shown as a distance from it. */
+const START_MS = 1_000_000;
+const RUN = runId("0000000z000000000000");
+const TENANT = tenantId("t");
+
+/** Runs a transcript's commands again and writes it anew. */
+export function rerun(text: string): string {
+  const transcript = new Transcript();
+  const out: string[] = [];
+  for (const line of text.split("\n")) {
+    // What the test wrote is written again.
+    if (line.startsWith("  ")) continue;
+    out.push(line);
+    out.push(...transcript.line(line).map((result) => `  ${result}`));
+  }
+  return out.join("\n");
+}
+
+class Transcript {
+  readonly #steps: ReturnType<typeof readStep>[] = [];
+  #output: unknown;
+  #timeoutMs = 0;
+  #plan: Plan | undefined;
+  #run: RunState | undefined;
+  #nowMs = START_MS;
+  #seed = 0x8000_0000;
+  #eventsLeft: number | undefined;
+
+  line(line: string): string[] {
+    if (line.startsWith("> ")) return this.#command(words(line.slice(2)));
+    const given = words(line);
+    switch (given.first) {
+      case "":
+      case "#":
+        return [];
+      case "step":
+        this.#steps.push(readStep(given));
+        return [];
+      case "output":
+        this.#output = JSON.parse(given.rest(1));
+        return [];
+      case "run-timeout":
+        this.#timeoutMs = durationMs(given.at(1));
+        return [];
+      default:
+        throw new Error(`The transcript says ${line}.`);
+    }
+  }
+
+  #command(given: Words): string[] {
+    switch (given.first) {
+      case "wait":
+        this.#nowMs += durationMs(given.at(1));
+        return [];
+      case "seed":
+        this.#seed = Number(given.at(1));
+        return [];
+      case "budget":
+        this.#eventsLeft = Number(given.at(1));
+        return [];
+      case "state":
+        return this.#run === undefined ? ["no run"] : stateLines(this.#run, this.#planOf());
+      default:
+        return this.#decide(this.#commandOf(given));
+    }
+  }
+
+  #decide(command: RunCommand): string[] {
+    const plan = this.#planOf();
+    const decision = makeDecision(plan, this.#run, { nowMs: this.#nowMs, seed: this.#seed });
+    if (this.#eventsLeft !== undefined) decision.eventsLeft = this.#eventsLeft;
+    const decided = decide(decision, command);
+    this.#run = decision.run;
+    if ("code" in decided) return [`refused ${decided.code}: ${decided.message} ${decided.fix}`];
+    const lines = [
+      ...decision.events.map((event) => eventLine(event, plan)),
+      ...decision.reactions.map((reaction) => reactionLine(reaction, plan)),
+    ];
+    if (decided.repeated) return ["repeated", ...lines];
+    return lines.length === 0 ? ["nothing"] : lines;
+  }
+
+  #commandOf(given: Words): RunCommand {
+    const to = { tenant: TENANT, runId: RUN };
+    const text = given.rest(1);
+    switch (given.first) {
+      case "start":
+        return {
+          ...{ type: "start", ...to, workflow: workflowName("w"), version: 1, input: json(text === "" ? "{}" : text) },
+          ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+        };
+      case "done":
+        return this.#result(given, { type: "completed", output: json(given.rest(2)) });
+      case "fail":
+        return this.#result(given, { type: "failed", failure: failureOf(given) });
+      case "gave-up":
+        return this.#result(given, { type: "cancelled" });
+      case "signal":
+        return { type: "signal", ...to, signalId: given.option("id"), name: given.at(1), payload: json(given.rest(2)) };
+      case "cancel":
+      case "terminate":
+      case "pause":
+        return { type: given.first, ...to, reason: text };
+      case "retry":
+        return { type: "retry", ...to, requestId: text };
+      case "resume":
+      case "timer-due":
+      case "advance":
+        return { type: given.first, ...to };
+      default:
+        throw new Error(`There is no command ${given.first}.`);
+    }
+  }
+
+  #result(given: Words, outcome: TaskOutcome): RunCommand {
+    const [, name = "", index] = /^([^[]+)(?:\[(\d+)\])?$/.exec(given.at(1)) ?? [];
+    const step = this.#planOf().steps.find((known) => known.name === name)?.index ?? 99;
+    const item = index === undefined ? -1 : Number(index);
+    const newest = this.#run === undefined ? undefined : taskOf(this.#run, step, item);
+    const attempt = Number(given.option("attempt") || (newest?.attempt ?? 1));
+    const epoch = Number(given.option("epoch") || (this.#run?.epoch ?? 1));
+    const token = { runId: RUN, epoch, step, item, attempt };
+    const result = { ...token, outcome, worker: workerName("w@1"), startedMs: this.#nowMs, logs: null };
+    return { type: "result", tenant: TENANT, runId: RUN, result };
+  }
+
+  #planOf(): Plan {
+    this.#plan ??=
+      this.#output === undefined
+        ? makePlan(this.#steps, undefined, this.#timeoutMs)
+        : makePlan(this.#steps, JSON.parse(JSON.stringify(this.#output)), this.#timeoutMs);
+    return this.#plan;
+  }
+}
+
+/** `fail a CODE class [after=5s]`: transient unless it says otherwise. */
+function failureOf(given: Words): Failure {
+  const type = given.at(3);
+  const after = given.option("after");
+  return {
+    code: given.at(2),
+    class: type === "permanent" || type === "uncertain" ? type : "transient",
+    message: "no",
+    guidance: "",
+    retryAfterMs: after === "" ? 0 : durationMs(after),
+  };
+}
+
+/** Fields that say where, are the same everywhere, or are long and boring. */
+const UNSHOWN = new Set(["type", "runId", "step", "item", "attempt", "tenant", "workflow", "worker", "logs", "guidance"]);
+
+function eventLine(event: RunEvent, plan: Plan): string {
+  return [event.type, placeText(event, plan), ...fields({ ...event })].filter((part) => part !== "").join(" ");
+}
+
+function reactionLine(reaction: Reaction, plan: Plan): string {
+  return `! ${[reaction.type, placeText(reaction, plan), ...fields({ ...reaction })].filter((part) => part !== "").join(" ")}`;
+}
+
+function placeText(of: RunEvent | Reaction, plan: Plan): string {
+  if (!("step" in of)) return "";
+  const item = "item" in of && of.item >= 0 ? `[${of.item}]` : "";
+  const attempt = "attempt" in of ? `#${of.attempt}` : "";
+  return `${plan.steps[of.step]?.name ?? of.step}${item}${attempt}`;
+}
+
+function fields(of: { readonly [name: string]: unknown }): string[] {
+  return Object.entries(of)
+    .filter(([name, value]) => !UNSHOWN.has(name) && value !== "" && value !== null)
+    .map(([name, value]) => `${name}=${fieldText(name, value)}`);
+}
+
+function fieldText(name: string, value: unknown): string {
+  if (name.endsWith("Ms") && typeof value === "number") return value === 0 ? "never" : timeText(value);
+  if (typeof value === "object" && value !== null && "failure" in value && "item" in value && "step" in value)
+    return `${String(value.step)}/${String(value.item)}:${fieldText("failure", value.failure)}`;
+  if (typeof value === "object" && value !== null && "code" in value && "class" in value && "message" in value)
+    return `${String(value.code)}(${String(value.class)}: ${String(value.message)})`;
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function timeText(atMs: number): string {
+  return `+${atMs - START_MS}`;
+}
+
+function stateLines(run: RunState, plan: Plan): string[] {
+  const head = `${run.status} epoch=${run.epoch} openSteps=${run.openSteps} openAttempts=${run.openAttempts}`;
+  const steps = plan.steps.flatMap((step) => stepLines(step.name, run.steps[step.index]));
+  const signals = run.signals.map((signal) => `signal ${signal.name} waits`);
+  return [head, ...steps, ...signals];
+}
+
+function stepLines(name: string, state: StepState | undefined): string[] {
+  if (state === undefined) return [];
+  const key = "keyEpoch" in state ? ` attempt=${state.attempt} keyEpoch=${state.keyEpoch}` : "";
+  if (!("tasks" in state)) return [`${name}: ${state.status}${key}`];
+  const counts = `open=${state.open} completed=${state.completed} next=${state.next}`;
+  const items = state.tasks.flatMap((task, item) => (task === null ? [] : stepLines(`${name}[${item}]`, task)));
+  return [`${name}: ${state.status} ${counts}`, ...items];
+}
+
