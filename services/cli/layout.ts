@@ -14,17 +14,37 @@ const FORMAT = 1;
 export async function settleLayout(folder: string, shards: number): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, "layout.json");
-  const text = await readFile(file, "utf8").catch(() => undefined);
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
   if (text === undefined) return writeDurably(file, `${JSON.stringify({ format: FORMAT, shards })}\n`);
-  const layout: { readonly format?: unknown; readonly shards?: unknown } = JSON.parse(text);
+  const layout = parseLayout(text);
+  if (layout === undefined)
+    throw new LayoutMismatch(`${file} is damaged. Restore it: {"format":${FORMAT},"shards":…}, or use another folder.`);
   if (layout.format !== FORMAT)
     throw new LayoutMismatch(
-      `${folder} has format ${String(layout.format)}; this build knows ${FORMAT}. Use the build that wrote it.`,
+      `${folder} has format ${layout.format}; this build knows ${FORMAT}. Use the build that wrote it.`,
     );
   if (layout.shards !== shards)
     throw new LayoutMismatch(
-      `${folder} has ${String(layout.shards)} shards, storage.shards says ${shards}. Set storage.shards to ${String(layout.shards)}, or use another folder.`,
+      `${folder} has ${layout.shards} shards, storage.shards says ${shards}. Set storage.shards to ${layout.shards}, or use another folder.`,
     );
+}
+
+interface Layout {
+  readonly format: number;
+  readonly shards: number;
+}
+
+function parseLayout(text: string): Layout | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null || !("format" in value) || !("shards" in value)) return undefined;
+    const { format, shards } = value;
+    return typeof format === "number" && typeof shards === "number" ? { format, shards } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function writeDurably(file: string, text: string): Promise<void> {

@@ -29,7 +29,10 @@ function pair(ms: number, { unitMs, unit, restMs, rest }: Units): string {
 
 /** A moment in the reader's own time zone, to the second: `2026-01-31 08:00:00`. */
 export function shownTime(time: Date): string {
-  const two = (number: number): string => String(number).padStart(2, "0");
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+function two(number: number): string {
+  return String(number).padStart(2, "0");
 }

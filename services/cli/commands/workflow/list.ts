@@ -27,7 +27,11 @@ export function listCommand(): Command {
         workflows.map(({ name, version, registerTime, steps, webhookPaths }) => [
           name,
           version,
-          registerTime === undefined ? "" : shownTime(registerTime),
+          registerTime === undefined
+            ? ""
+            : output.mode === "plain"
+              ? registerTime.toISOString()
+              : shownTime(registerTime),
           steps.length,
           webhookPaths.map((path) => `/webhooks/${path}`).join(" "),
         ]),
