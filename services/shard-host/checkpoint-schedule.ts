@@ -74,6 +74,8 @@ export class CheckpointSchedule {
       const reason = outcome.type === "failed" ? outcome.reason : "";
       observer.checkpointed({ outcome: outcome.type, ms: clock.monotonicMs() - startMs, reason });
       if (outcome.type !== "written") this.#retry();
+      // What was written to the journal meanwhile may be the last for long: nothing else would order its checkpoint.
+      else if (commit.bytesSinceCheckpoint > 0) this.consider();
       this.#release();
     });
     this.#running.start();
