@@ -179,6 +179,8 @@ export class Shard {
     }
     this.#phase = { type: "serving", serving };
     serving.timekeeper.takeOver();
+    // What was replayed is not in the store yet, and perhaps nothing will happen for long.
+    serving.checkpoints.consider();
     this.#tellEnds(serving);
     this.#tellWatchers(this.#watches.runs());
     serving.loop.wake();
