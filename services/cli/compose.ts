@@ -19,10 +19,10 @@ import { Node } from "@millrace/shard-host/node.ts";
 import { JournaledRegistry } from "@millrace/shard-host/registry/registry.ts";
 import { Retention } from "@millrace/shard-host/retention/retention.ts";
 import { Shard } from "@millrace/shard-host/shard.ts";
-import { openLmdbStore } from "@millrace/store/lmdb/open.ts";
 import { EventLoopWatch } from "@millrace/telemetry/event-loop.ts";
 import type { Log } from "@millrace/telemetry/logger.ts";
 import { createMetrics } from "@millrace/telemetry/metrics.ts";
+import { foldersOf, opened, openStore } from "./damage.ts";
 import { settleLayout } from "./layout.ts";
 import { observeShard, sampleNode } from "./observe.ts";
 
@@ -47,18 +47,23 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
   const metrics = createMetrics();
   const loopWatch = new EventLoopWatch();
   metrics.sample(() => metrics.setEventLoop(loopWatch.read()));
+  const registryFolder = join(folder, "registry");
+  const homeOf = (shard: number): string => join(folder, "shards", String(shard));
   const [registry, blobs] = await Promise.all([
-    JournaledRegistry.open(() => openFileJournal(join(folder, "registry")), systemClock),
+    opened(
+      registryFolder,
+      JournaledRegistry.open(() => openFileJournal(registryFolder), systemClock),
+    ),
     openFolderBlobs(join(folder, "blobs")),
   ]);
   const findDefinition: FindDefinition = (tenant, name, version) => registry.get(tenant, name, version);
   const openShard = async (index: number): Promise<Shard> => {
-    const home = join(folder, "shards", String(index));
+    const folders = foldersOf(homeOf(index));
     return new Shard({
       id: shardId(index),
       node: hostname(),
-      openJournal: () => openFileJournal(join(home, "journal")),
-      store: await openLmdbStore(join(home, "store"), { retentionMs }),
+      openJournal: () => openFileJournal(folders.journal),
+      store: await openStore(folders, { retentionMs }, log),
       blobs,
       clock: systemClock,
       findDefinition,
@@ -66,7 +71,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
     });
   };
   const node = new Node(await Promise.all(Array.from({ length: shardCount }, (_, index) => openShard(index))));
-  await node.open();
+  await Promise.all(node.shards.map((shard, index) => opened(homeOf(index), shard.open())));
   sampleNode(node, metrics);
   const failed = (error: unknown): void => log.warn("Retention did not get through; it is tried again.", { error });
   const retention = new Retention({ node, blobs, clock: systemClock, failed });

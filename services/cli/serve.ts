@@ -7,9 +7,11 @@ import { untilStopped } from "./until-stopped.ts";
 export async function serve(config: Config): Promise<void> {
   const log = createLog({ service: "millrace", level: config.log.level });
   const server = await startUp(config, log);
+  // Before anyone is told: whoever started it may stop it at once.
+  const stopped = untilStopped(log, () => server.stop());
   const { grpcAddress, httpAddress } = server.gateway;
   process.stdout.write(
     `Millrace serves gRPC on ${grpcAddress} and HTTP on ${httpAddress}. Data: ${config.storage.folder}\n`,
   );
-  await untilStopped(log, () => server.stop());
+  await stopped;
 }

@@ -4,6 +4,7 @@ import type { Config } from "@millrace/config/config.ts";
 import { JournalLocked } from "@millrace/journal/journal.ts";
 import type { Log } from "@millrace/telemetry/logger.ts";
 import type { Server } from "./compose.ts";
+import { DataDamaged } from "./data-damaged.ts";
 import { LayoutMismatch } from "./layout.ts";
 
 /** The server cannot start; the message says why and what to change. */
@@ -67,7 +68,7 @@ export async function assertFree({ host, port, what, flag, variable }: Wanted): 
 }
 
 function explained(error: unknown, folder: string): unknown {
-  if (error instanceof LayoutMismatch) return new StartFailed(error.message);
+  if (error instanceof LayoutMismatch || error instanceof DataDamaged) return new StartFailed(error.message);
   if (error instanceof JournalLocked) {
     return new StartFailed(
       `The data in ${folder} is in use by another process: another Millrace is running. Stop it, or use another folder with --data or MILLRACE_STORAGE_FOLDER.`,

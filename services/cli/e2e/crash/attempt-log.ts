@@ -17,8 +17,11 @@ export interface AttemptLine {
 /** Reads a worker's log. */
 export async function readAttempts(path: string): Promise<AttemptLine[]> {
   const text = await readFile(path, "utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line): AttemptLine => JSON.parse(line));
+  return (
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what `worker.ts` wrote, a line at a time
+      .map((line) => JSON.parse(line) as AttemptLine)
+  );
 }

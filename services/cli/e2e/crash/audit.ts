@@ -39,7 +39,8 @@ export interface AuditSources {
 export async function audit({ client, clientLog, workerLog }: AuditSources): Promise<Audit> {
   const [said, attempts] = await Promise.all([readClientLog(clientLog), readAttempts(workerLog)]);
   const auditor = new Auditor(said, attempts);
-  const runs = await Array.fromAsync(client.listRuns({ pageSize: 1000 }));
+  const runs: Run[] = [];
+  for await (const run of client.listRuns({ pageSize: 1000 })) runs.push(run);
   auditor.checkList(runs);
   await auditor.checkAnswers(client);
   const rest = [...runs];
@@ -65,7 +66,8 @@ async function readClientLog(path: string): Promise<Map<string, Account>> {
   const accounts = new Map<string, Account>();
   const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
   for (const text of lines) {
-    const line: ClientLine = JSON.parse(text);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what `load.ts` wrote, a line at a time
+    const line = JSON.parse(text) as ClientLine;
     if (line.type === "submitted") {
       const { key, workflow, order } = line;
       accounts.set(key, { workflow, order, runIds: new Set(), ends: [], signalled: false });

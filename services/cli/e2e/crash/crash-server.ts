@@ -57,6 +57,14 @@ export class CrashServer implements AsyncDisposable {
     }
   }
 
+  /** What `work` with it comes to; rejects at once when the process ends before. */
+  async alive<Value>(work: Promise<Value>): Promise<Value> {
+    const ended = this.#process.exited.then(({ code, signal }) => {
+      throw new Error(`The server ended (${String(signal ?? code)}). It said:\n${this.said}`);
+    });
+    return Promise.race([work, ended]);
+  }
+
   /** Everything it printed. */
   get said(): string {
     return this.#process.lines.join("\n");

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Prng } from "@millrace/clock/prng.ts";
 import { createClient } from "@millrace/sdk/client/client.ts";
 import { freePort } from "@millrace/testing/free-port.ts";
-import { startNode } from "@millrace/testing/process.ts";
+import { type StartedProcess, startNode } from "@millrace/testing/process.ts";
 import { tempFolder } from "@millrace/testing/temp-folder.ts";
 import { expect, it } from "vitest";
 import { audit } from "./audit.ts";
@@ -16,11 +16,15 @@ import { CRASH_WORKFLOWS } from "./workflows.ts";
 const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 
 /** What is under way when the server is killed, in turn. */
-const MOMENTS = ["load", "start-up", "load", "checkpoint"] as const;
+const MOMENTS = ["load", "start-up", "checkpoint", "start-up"] as const;
 type Moment = (typeof MOMENTS)[number];
 
-const KILLS = 24;
-const IN_FLIGHT = 120;
+const KILLS = 22;
+
+/** Every so many kills a worker dies with the server, so that attempts are given out again; the other one survives. */
+const WORKER_KILL_EVERY = 4;
+
+const IN_FLIGHT = 80;
 
 /** Runs that must end between two kills under load. */
 const PROGRESS = 20;
@@ -43,12 +47,17 @@ it("I3, I4, I6: killed by −9 at random moments under load, it loses no acked r
   const address = `127.0.0.1:${place.port}`;
   const logs = { clientLog: join(folder.path, "client.jsonl"), workerLog: join(folder.path, "worker.jsonl") };
 
-  let server = await CrashServer.start(place);
-  await using worker = await startNode(WORKER, [address, logs.workerLog]);
+  await using processes = new AsyncDisposableStack();
+  const startServer = async (): Promise<CrashServer> => processes.use(await CrashServer.start(place));
+  const startWorker = async (): Promise<StartedProcess> =>
+    processes.use(await startNode(WORKER, [address, logs.workerLog]));
+  let server = await startServer();
+  const survivor = await startWorker();
+  let mortal = await startWorker();
   await server.ready();
   const client = createClient({ address, timeoutMs: 30_000 });
   for (const { source } of CRASH_WORKFLOWS) await client.registerWorkflow(source);
-  await worker.waitForLine(/is connected/);
+  await survivor.waitForLine(/is connected/);
   const load = new Load({ client, prng: prng.fork(), log: logs.clientLog, inFlight: IN_FLIGHT });
 
   const startMs = performance.now();
@@ -64,18 +73,19 @@ it("I3, I4, I6: killed by −9 at random moments under load, it loses no acked r
       await busy(moment, load, join(data, "shards", "0", "store"));
       await passed(prng.below(moment === "checkpoint" ? CHECKPOINT_MS_MAX : LOAD_MS_MAX));
     }
-    await server.kill();
+    const withWorker = kill % WORKER_KILL_EVERY === 0;
+    await Promise.all([server.kill(), withWorker ? mortal.kill() : undefined]);
     errors.push(...server.errors);
-    server = await CrashServer.start(place);
+    if (withWorker) mortal = await startWorker();
+    server = await startServer();
   }
-  await using last = server;
-  await last.ready();
+  await server.ready();
   const killedMs = performance.now() - startMs;
   await load.endedMore(PROGRESS);
   await load.finish();
-  const found = await audit({ client, ...logs });
+  const found = await server.alive(audit({ client, ...logs }));
   client.close();
-  errors.push(...last.errors);
+  errors.push(...server.errors);
   const seconds = (from: number, until: number): string => ((until - from) / 1000).toFixed(1);
   console.log(
     `${KILLS} kills in ${seconds(0, killedMs)} s, ${found.runs} runs, ${found.results} results recorded, ` +

@@ -92,7 +92,7 @@ export const CRASH_WORKFLOWS: readonly CrashWorkflow[] = [
   workflow("crash-bulky", {
     steps: step("a", "crash.bulky") + step("b", "crash.bulky", "a") + step("c", "crash.bulky", "b"),
     tasks: ["a", "b", "c"],
-    weight: 2,
+    weight: 4,
   }),
   workflow("crash-large", { steps: step("a", "crash.large") + step("b", "crash.step", "a"), tasks: ["a", "b"] }),
 ];
