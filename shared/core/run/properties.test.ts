@@ -14,7 +14,7 @@ import { arbitraryHistory, type Moved, openTasks, play, tasksOf } from "./testda
 import { makeDecision } from "./testdata/make-plan.ts";
 
 /** Lets random things happen to random runs; `watch` gives the eyes that see one of them. */
-function always(watch: (plan: Plan) => (moved: Moved) => void): void {
+function checkAlways(watch: (plan: Plan) => (moved: Moved) => void): void {
   fc.assert(
     fc.property(arbitraryDefinition, arbitraryHistory, (definition, history) => {
       const plan = compilePlan(definition);
@@ -35,22 +35,34 @@ function nameOf(of: { readonly step: number; readonly item: number }): string {
 }
 
 describe("whatever happens to a run", () => {
+  it("histories reach every event and every end", () => {
+    const seen = new Set<string>();
+    const samples = fc.sample(fc.tuple(arbitraryDefinition, arbitraryHistory), { numRuns: 1000, seed: 1 });
+    for (const [definition, history] of samples)
+      play(compilePlan(definition), history, ({ decision }) => {
+        for (const event of decision.events)
+          seen.add(event.type === "run-ended" ? `${event.type} ${event.status}` : event.type);
+      });
+    // 19 events that are no end, and 5 ends.
+    expect(seen.size, [...seen].toSorted().join(", ")).toBe(24);
+  });
+
   it("I8: a refused command leaves no trace", () => {
-    always(() => (moved) => {
+    checkAlways(() => (moved) => {
       if (!("code" in moved.decided)) return;
       expect([moved.decision.events, moved.decision.reactions]).toEqual([[], []]);
     });
   });
 
   it("I3: a repeated command changes nothing", () => {
-    always(() => (moved) => {
+    checkAlways(() => (moved) => {
       if ("code" in moved.decided || !moved.decided.repeated) return;
       expect([moved.decision.events, moved.decision.reactions]).toEqual([[], []]);
     });
   });
 
   it("I3: a result is recorded once, for ever", () => {
-    always(() => {
+    checkAlways(() => {
       const recorded = new Set<string>();
       return ({ decision }) => {
         for (const event of decision.events) {
@@ -63,7 +75,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("I3: the idempotency key of a task stays the same within an epoch", () => {
-    always(() => {
+    checkAlways(() => {
       const keys = new Map<string, number>();
       return (moved) => {
         const run = runOf(moved);
@@ -78,7 +90,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("I3: a task whose outcome nobody knows keeps its key in the next epoch, one that is known to have failed does not", () => {
-    always(() => {
+    checkAlways(() => {
       let before = new Map<string, { readonly status: string; readonly keyEpoch: number; readonly known: boolean }>();
       return (moved) => {
         const run = runOf(moved);
@@ -103,7 +115,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("I4: every epoch ends at most once, and nothing happens between its end and the next epoch", () => {
-    always(() => {
+    checkAlways(() => {
       let ended = false;
       let epoch = 1;
       return ({ decision }) => {
@@ -122,14 +134,14 @@ describe("whatever happens to a run", () => {
   });
 
   it("I4: an end is told exactly when it happens", () => {
-    always(() => ({ decision }) => {
+    checkAlways(() => ({ decision }) => {
       const ends = decision.events.filter(({ type }) => type === "run-ended").length;
       expect(decision.reactions.filter(({ type }) => type === "ended").length).toBe(ends);
     });
   });
 
   it("I5: the state is the fold of the events from the first", () => {
-    always(() => {
+    checkAlways(() => {
       let folded: RunState | undefined;
       return (moved) => {
         // Events as they come back from a journal: equal, not the same.
@@ -141,7 +153,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("I5: counters agree with what they count", () => {
-    always(() => (moved) => {
+    checkAlways(() => (moved) => {
       const run = runOf(moved);
       expect(run.openSteps).toBe(run.steps.filter((_, step) => !isSettled(run, step)).length);
       expect(run.openAttempts).toBe(openTasks(run).length);
@@ -160,7 +172,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("I6: what was asked for and is not settled is what resuming asks for", () => {
-    always((plan) => {
+    checkAlways((plan) => {
       const owed = new Set<string>();
       let advance = false;
       return (moved) => {
@@ -189,7 +201,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("I6: a timer was asked for at or before whatever is due next", () => {
-    always((plan) => {
+    checkAlways((plan) => {
       let timers: number[] = [];
       return (moved) => {
         // Timers at or before now have gone off; whoever looked asked for the next.
@@ -202,7 +214,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("a live run always waits for something", () => {
-    always((plan) => (moved) => {
+    checkAlways((plan) => (moved) => {
       const run = runOf(moved);
       if (run.status === "cancelling") expect(run.openAttempts).toBeGreaterThan(0);
       if (run.status !== "running") return;
@@ -213,7 +225,7 @@ describe("whatever happens to a run", () => {
   });
 
   it("nothing is due before the next due time, and something is at it", () => {
-    always((plan) => (moved) => {
+    checkAlways((plan) => (moved) => {
       const run = runOf(moved);
       const dueMs = nextDueMs(run, plan);
       if (dueMs === 0) return;

@@ -1,7 +1,7 @@
 // `step name …` of a transcript.
 import type { StepDefinition, StepKind, Template } from "@millrace/model/definition.ts";
 import { makeStep, RETRY } from "./make-plan.ts";
-import { durationMs, type Words } from "./transcript-words.ts";
+import { durationMs, templateOf, type Words } from "./transcript-words.ts";
 
 export function readStep(given: Words): StepDefinition {
   const needs = given.option("needs");
@@ -25,8 +25,8 @@ function waiting(given: Words): Partial<StepDefinition> {
   const written = given.option("with");
   if (sleep !== "") return built("sleep", { [sleep.split(":")[0] ?? ""]: sleep.split(":").slice(1).join(":") });
   if (signal !== "") return built("signal", { name: signal });
-  if (transform !== "") return built("transform", JSON.parse(transform));
-  return written === "" ? {} : { with: JSON.parse(written), hasWith: true };
+  if (transform !== "") return built("transform", templateOf(transform));
+  return written === "" ? {} : { with: templateOf(written), hasWith: true };
 }
 
 function built(kind: StepKind, template: Template): Partial<StepDefinition> {

@@ -1,4 +1,5 @@
 // A line of a transcript in words: quoted or braced parts hold together, `name=value` are options.
+import type { Template } from "@millrace/model/definition.ts";
 
 export interface Words {
   readonly first: string;
@@ -27,6 +28,17 @@ export function words(line: string): Words {
     rest: (index) => plain.slice(index).join(" "),
     option: (name) => options.get(name) ?? "",
   };
+}
+
+/** JSON in a transcript is a template. */
+export function templateOf(text: string): Template {
+  const value: unknown = JSON.parse(text);
+  if (!isTemplate(value)) throw new Error(`${text} is no template.`);
+  return value;
+}
+
+function isTemplate(value: unknown): value is Template {
+  return value !== undefined;
 }
 
 /** `250ms`, `10s`, `5m`. */

@@ -4,6 +4,7 @@
 //   output {"x": "${steps.a.output}"}          run-timeout 1m          both optional
 //   > done a {"ok":true}                       a command; `a[2]` is an item, `attempt=`, `epoch=` override the newest
 //     step-completed a#1 …                     written by the test: events, `! ` reactions, refusals
+import type { Template } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { json } from "@millrace/model/payload.ts";
@@ -17,7 +18,7 @@ import { decide } from "../decide.ts";
 import { taskOf } from "../task-state.ts";
 import { makeDecision, makePlan } from "./make-plan.ts";
 import { readStep } from "./transcript-step.ts";
-import { durationMs, type Words, words } from "./transcript-words.ts";
+import { durationMs, templateOf, type Words, words } from "./transcript-words.ts";
 
 /** Everything happens at or after this instant, and is shown as a distance from it. */
 const START_MS = 1_000_000;
@@ -39,7 +40,7 @@ export function rerun(text: string): string {
 
 class Transcript {
   readonly #steps: ReturnType<typeof readStep>[] = [];
-  #output: unknown;
+  #output: Template | undefined;
   #timeoutMs = 0;
   #plan: Plan | undefined;
   #run: RunState | undefined;
@@ -58,7 +59,7 @@ class Transcript {
         this.#steps.push(readStep(given));
         return [];
       case "output":
-        this.#output = JSON.parse(given.rest(1));
+        this.#output = templateOf(given.rest(1));
         return [];
       case "run-timeout":
         this.#timeoutMs = durationMs(given.at(1));
@@ -146,10 +147,7 @@ class Transcript {
   }
 
   #planOf(): Plan {
-    this.#plan ??=
-      this.#output === undefined
-        ? makePlan(this.#steps, undefined, this.#timeoutMs)
-        : makePlan(this.#steps, JSON.parse(JSON.stringify(this.#output)), this.#timeoutMs);
+    this.#plan ??= makePlan(this.#steps, this.#output, this.#timeoutMs);
     return this.#plan;
   }
 }

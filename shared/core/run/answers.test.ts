@@ -1,0 +1,197 @@
+import { join } from "node:path";
+import type { Failure } from "@millrace/model/failure.ts";
+import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
+import { json } from "@millrace/model/payload.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { RunState } from "@millrace/model/run-state.ts";
+import { describe, expect, it } from "vitest";
+import type { Plan } from "../plan/plan.ts";
+import { SIGNALS_BUFFERED_MAX } from "./commands/signal.ts";
+import { decide } from "./decide.ts";
+import { evolve } from "./evolve.ts";
+import { SIGNAL_IDS_MAX } from "./evolve-signal.ts";
+import { makeDecision, makePlan, makeStep } from "./testdata/make-plan.ts";
+
+const NOW_MS = 1_000_000;
+const TO = { tenant: tenantId("t"), runId: runId("0000000z000000000000") };
+const PLAN = makePlan(
+  [makeStep("a", { retry: { maxAttempts: 1, initialDelayMs: 1, maxDelayMs: 1, multiplier: 1 } })],
+  undefined,
+  60_000,
+);
+
+const START: RunCommand = {
+  ...{ type: "start", ...TO, workflow: workflowName("w"), version: 1, input: json("{}") },
+  ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+};
+const FAILURE: Failure = { code: "BAD", class: "permanent", message: "no", guidance: "", retryAfterMs: 0 };
+const TOKEN = {
+  runId: TO.runId,
+  epoch: 1,
+  step: 0,
+  item: -1,
+  attempt: 1,
+  worker: workerName("w@1"),
+  startedMs: 0,
+  logs: null,
+};
+
+const COMMANDS: readonly RunCommand[] = [
+  START,
+  { type: "result", ...TO, result: { ...TOKEN, outcome: { type: "completed", output: json("1") } } },
+  { type: "result", ...TO, result: { ...TOKEN, outcome: { type: "failed", failure: FAILURE } } },
+  { type: "result", ...TO, result: { ...TOKEN, outcome: { type: "cancelled" } } },
+  { type: "signal", ...TO, signalId: "", name: "go", payload: json("1") },
+  { type: "cancel", ...TO, reason: "" },
+  { type: "terminate", ...TO, reason: "" },
+  { type: "pause", ...TO, reason: "" },
+  { type: "resume", ...TO },
+  { type: "retry", ...TO, requestId: "" },
+  { type: "timer-due", ...TO },
+  { type: "advance", ...TO },
+];
+
+/** What brings a run into each state. */
+const WAYS: { readonly [state: string]: readonly RunCommand[] } = {
+  unknown: [],
+  running: [START],
+  paused: [START, { type: "pause", ...TO, reason: "" }],
+  cancelling: [START, { type: "cancel", ...TO, reason: "" }],
+  completed: [
+    START,
+    { type: "result", ...TO, result: { ...TOKEN, outcome: { type: "completed", output: json("1") } } },
+  ],
+  failed: [START, { type: "result", ...TO, result: { ...TOKEN, outcome: { type: "failed", failure: FAILURE } } }],
+  cancelled: [
+    START,
+    { type: "cancel", ...TO, reason: "" },
+    { type: "result", ...TO, result: { ...TOKEN, outcome: { type: "cancelled" } } },
+  ],
+  "timed-out": [START, { type: "timer-due", ...TO }],
+  terminated: [START, { type: "terminate", ...TO, reason: "" }],
+};
+
+function brought(way: readonly RunCommand[], plan: Plan = PLAN): RunState | undefined {
+  let run: RunState | undefined;
+  for (const command of way) {
+    // Late enough for the time-out of whoever waits for it.
+    const nowMs = command.type === "timer-due" ? NOW_MS + 60_000 : NOW_MS;
+    const decision = makeDecision(plan, run, { nowMs, seed: 1 });
+    decide(decision, command);
+    run = decision.run;
+  }
+  return run;
+}
+
+function answer(way: readonly RunCommand[], command: RunCommand): string {
+  const decision = makeDecision(PLAN, brought(way), { nowMs: NOW_MS + 60_000, seed: 1 });
+  const decided = decide(decision, command);
+  if ("code" in decided) return decided.code;
+  const status = decision.events.length === 0 ? "" : ` → ${decision.run?.status ?? ""}`;
+  return (decided.repeated ? "repeated" : "done") + status;
+}
+
+describe("answers", () => {
+  it("to every command in every state", async () => {
+    const states = Object.keys(WAYS);
+    const rows = COMMANDS.map((command) => {
+      const outcome = command.type === "result" ? ` ${command.result.outcome.type}` : "";
+      const cells = states.map((state) => answer(WAYS[state] ?? [], command));
+      return [command.type + outcome, ...cells];
+    });
+    const table = [["", ...states], states.concat("").map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
+    await expect(`${table.join("\n")}\n`).toMatchFileSnapshot(join(import.meta.dirname, "testdata/answers.md"));
+  });
+});
+
+describe("signals", () => {
+  const signal = (signalId: string, name: string): RunCommand => ({
+    type: "signal",
+    ...TO,
+    signalId,
+    name,
+    payload: json("1"),
+  });
+
+  it("I9: only so many wait; the next is refused until one is taken", () => {
+    const plan = makePlan([
+      makeStep("nap", { kind: "sleep", uses: "sleep", with: { for: "1s" } }),
+      makeStep("s", { kind: "signal", uses: "signal", needs: ["nap"], with: { name: "go" } }),
+    ]);
+    const waiting = Array.from({ length: SIGNALS_BUFFERED_MAX }, () => signal("", "go"));
+    let run = brought([START, ...waiting], plan);
+    const decideNow = (command: RunCommand, nowMs: number) => {
+      const decision = makeDecision(plan, run, { nowMs, seed: 1 });
+      const decided = decide(decision, command);
+      run = decision.run;
+      return { decided, decision };
+    };
+    expect(decideNow(signal("", "go"), NOW_MS)).toMatchObject({
+      decided: { code: "SIGNAL_BUFFER_FULL" },
+      decision: { events: [] },
+    });
+    decideNow({ type: "timer-due", ...TO }, NOW_MS + 1000);
+    expect(run?.signals.length).toBe(SIGNALS_BUFFERED_MAX - 1);
+  });
+
+  it("I3: the newest IDs are remembered, so that a repeated one counts once", () => {
+    const ids = Array.from({ length: SIGNAL_IDS_MAX + 1 }, (_, index) => `id${index}`);
+    const run = brought([START]);
+    if (run === undefined) throw new Error("There is no run.");
+    for (const signalId of ids)
+      evolve(run, { type: "signal-received", runId: TO.runId, signalId, name: "go", payload: json("1") }, NOW_MS);
+    expect([run.signalIds.length, run.signalIds[0], run.signalIds.at(-1)]).toEqual([
+      SIGNAL_IDS_MAX,
+      "id1",
+      `id${SIGNAL_IDS_MAX}`,
+    ]);
+  });
+});
+
+describe("a joined list", () => {
+  it("I9: fails its step when it is larger than any payload may be", () => {
+    const large = json(JSON.stringify("é".repeat(30_000)));
+    const count = 70;
+    const plan = makePlan([makeStep("each", { forEach: "input", maxConcurrency: 1000 })]);
+    let run: RunState | undefined;
+    const commands: RunCommand[] = [{ ...START, input: json(JSON.stringify(Array.from({ length: count }, () => 1))) }];
+    for (let item = 0; item < count; item++)
+      commands.push({
+        type: "result",
+        ...TO,
+        result: { ...TOKEN, item, outcome: { type: "completed", output: large } },
+      });
+    for (const command of commands) {
+      const decision = makeDecision(plan, run, { nowMs: NOW_MS, seed: 1 });
+      decide(decision, command);
+      run = decision.run;
+    }
+    expect(run).toMatchObject({
+      status: "failed",
+      failure: { step: 0, item: -1, failure: { code: "PAYLOAD_TOO_LARGE" } },
+    });
+  });
+});
+
+describe("folding", () => {
+  const { runId: id } = TO;
+
+  it.each([
+    ["an event of a run that was never started", undefined, { type: "step-joined", runId: id, step: 0 }],
+    ["a list joined that was never fanned out", [START], { type: "step-joined", runId: id, step: 0 }],
+    ["a signal taken by a step that waits for none", [START], { type: "signal-taken", runId: id, step: 0 }],
+    [
+      "the result of a step that is not scheduled",
+      WAYS["completed"],
+      { type: "attempt-cancelled", runId: id, step: 0, item: -1, attempt: 1 },
+    ],
+    [
+      "an item of a step without items",
+      [START],
+      { type: "attempt-cancelled", runId: id, step: 0, item: 3, attempt: 1 },
+    ],
+  ] as const)("stops at %s", (_, way, event) => {
+    const run = way === undefined ? undefined : brought(way);
+    expect(() => evolve(run, event, NOW_MS)).toThrow(id);
+  });
+});
