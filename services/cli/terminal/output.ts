@@ -6,30 +6,42 @@ export type Colours = ReturnType<typeof picocolors.createColors>;
 
 export type OutputMode = "terminal" | "plain" | "json";
 
-/** Where nobody says how wide the terminal is. */
+/** Where nobody says how wide the terminal is; some say 0. */
 const COLUMNS_DEFAULT = 100;
 
+/** What is needed of standard output. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
 export interface OutputOptions {
-  readonly json?: boolean | undefined;
+  /** @default false */
+  readonly json?: boolean;
+  /** @default standard output */
+  readonly screen?: Screen;
 }
 
 export class Output {
   readonly mode: OutputMode;
   readonly colours: Colours;
+  readonly #screen: Screen;
 
-  constructor({ json = false }: OutputOptions = {}) {
-    const isTerminal = process.stdout.isTTY;
-    this.mode = json ? "json" : isTerminal ? "terminal" : "plain";
+  constructor({ json = false, screen = process.stdout }: OutputOptions = {}) {
+    this.#screen = screen;
+    this.mode = json ? "json" : screen.isTTY === true ? "terminal" : "plain";
     this.colours = picocolors.createColors(this.mode === "terminal" && coloursWanted());
   }
 
   /** Characters a line has room for. */
   get columns(): number {
-    return process.stdout.columns ?? COLUMNS_DEFAULT;
+    const columns = this.#screen.columns ?? 0;
+    return columns > 0 ? columns : COLUMNS_DEFAULT;
   }
 
   line(text: string): void {
-    process.stdout.write(`${text}\n`);
+    this.#screen.write(`${text}\n`);
   }
 
   json(value: unknown): void {
