@@ -11,7 +11,7 @@ import { Decider } from "./decider.ts";
 import type { EndWatch } from "./end-watch.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { emptyMemory, type ShardMemory } from "./memory.ts";
-import { recover } from "./recovery.ts";
+import { type Recovered, recover } from "./recovery.ts";
 import type { ShardOptions } from "./shard-options.ts";
 import { Timekeeper } from "./timekeeper.ts";
 import type { Turn } from "./turn.ts";
@@ -41,16 +41,36 @@ export interface Serving {
   readonly checkpoints: CheckpointSchedule;
 }
 
-/**
- * Reads memory back and claims the next term. `full`: there is no room for the claim; it can be tried again. `lost`:
- * nobody knows whether the claim is durable, or another owner was faster; the journal must be opened anew.
- */
-export async function takeOver(parts: ShardParts, journal: Journal): Promise<Serving | "full" | "lost"> {
+/** Memory as the journal has it, and the way to write behind it. */
+export interface ReadBack {
+  readonly memory: ShardMemory;
+  readonly commit: Commit;
+  readonly found: Recovered;
+}
+
+/** Reads memory back. */
+export async function readBack(parts: ShardParts, journal: Journal): Promise<ReadBack> {
   const { options } = parts;
+  // The time of service before may have left a slice under way: until it is whole, the store says two things at once.
+  await new Promise<void>((resolve) => {
+    options.store.flush(() => resolve());
+  });
   const memory = emptyMemory(options, parts.sinks);
   const found = await recover(memory, options.store, journal, (records) => options.observer.recovering(records));
   const tail = journal.tail();
-  const commit = new Commit(journal, tail, term(tail.term + 1));
+  return { memory, commit: new Commit(journal, tail, term(tail.term + 1)), found };
+}
+
+/**
+ * Claims the next term. `full`: there is no room for the claim; it can be tried again. `lost`: nobody knows whether the
+ * claim is durable, or another owner was faster; the journal must be opened anew.
+ */
+export async function takeOver(
+  parts: ShardParts,
+  journal: Journal,
+  { memory, commit, found }: ReadBack,
+): Promise<Serving | "full" | "lost"> {
+  const { options } = parts;
   const outcome = await claim(options, commit);
   if (outcome.type === "full") return "full";
   if (outcome.type !== "appended") return "lost";
@@ -88,8 +108,9 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     fail: parts.fail,
     broken: parts.broken,
   });
-  const timekeeper = new Timekeeper({ memory, store, mailbox, clock, wake: () => loop.wake() });
-  const scene = { memory, commit, store, journal, clock, hold: (quiet: () => void) => loop.hold(quiet) };
+  const hold = (quiet: () => void): void => loop.hold(quiet);
+  const timekeeper = new Timekeeper({ memory, store, mailbox, clock, commit, wake: () => loop.wake(), hold });
+  const scene = { memory, commit, store, journal, clock, hold };
   const checkpoints = new CheckpointSchedule({
     memory,
     commit,

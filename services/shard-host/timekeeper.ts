@@ -5,7 +5,8 @@ import { RUN_ID_CHARS } from "@millrace/core/run-id.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { DueTimer, Store } from "@millrace/store/store.ts";
-import { OWED_AT_ONCE_MS } from "./actors.ts";
+import { type Actor, OWED_AT_ONCE_MS } from "./actors.ts";
+import type { Commit } from "./commit.ts";
 import { STORE_PAGE, TIMER_WINDOW_MS } from "./limits.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
@@ -16,8 +17,11 @@ export interface TimekeeperScene {
   readonly store: Store;
   readonly mailbox: Mailbox;
   readonly clock: Clock;
+  readonly commit: Commit;
   /** Something was put into the mailbox. */
   readonly wake: () => void;
+  /** Calls back when every record is acked; nothing new is decided until then. */
+  readonly hold: (quiet: () => void) => void;
 }
 
 /** Due timers put into the mailbox at a time; the rest follow when these are taken (I7). */
@@ -43,9 +47,7 @@ export class Timekeeper {
   takeOver(): void {
     const { memory } = this.#scene;
     memory.timers.windowMs = this.#scene.clock.nowMs() + TIMER_WINDOW_MS;
-    const reactions: Reaction[] = [];
-    for (const actor of memory.actors.live.values()) resume(actor.run, actor.plan, reactions);
-    this.#owe(reactions);
+    this.#resume(memory.actors.live.values());
     this.#readWindow(null);
   }
 
@@ -87,9 +89,9 @@ export class Timekeeper {
     if (this.#ended) return;
     const { memory, store, clock } = this.#scene;
     const page = store.timers(memory.timers.windowMs, after, STORE_PAGE);
-    const reactions: Reaction[] = [];
-    for (const timer of page) this.#take(timer, reactions);
-    this.#owe(reactions);
+    const restless: Actor[] = [];
+    this.#resume(page.flatMap((timer) => this.#take(timer, restless) ?? []));
+    if (restless.length > 0) this.#scene.hold(() => this.#resume(restless));
     const last = page.at(-1);
     if (last !== undefined && page.length === STORE_PAGE) return clock.soon(() => this.#readWindow(last));
     this.#cancelWindow = clock.after(TIMER_WINDOW_MS / 2, () => this.#nextWindow());
@@ -105,12 +107,26 @@ export class Timekeeper {
     this.#readWindow({ dueMs: fromMs, runId: LAST_RUN_ID, tenant: NO_TENANT });
   }
 
-  #take(timer: DueTimer, reactions: Reaction[]): void {
-    const { actors, timers } = this.#scene.memory;
-    if (timer.dueMs > OWED_AT_ONCE_MS) return timers.push(timer);
-    // One in memory may have been loaded by a command and still be owed the rest; what it was given is not given twice.
-    const actor = actors.load(timer.runId);
-    if (actor !== undefined) resume(actor.run, actor.plan, reactions);
+  /** Returns a run that is owed something at once. */
+  #take(timer: DueTimer, restless: Actor[]): Actor | undefined {
+    const { memory, commit } = this.#scene;
+    if (timer.dueMs > OWED_AT_ONCE_MS) {
+      memory.timers.push(timer);
+      return undefined;
+    }
+    const actor = memory.actors.load(timer.runId);
+    // A command was faster: what it decided must not leave before its record is durable (I1).
+    if (actor === undefined || actor.position <= commit.acked) return actor;
+    restless.push(actor);
+    return undefined;
+  }
+
+  /** Gives runs what their states say they are owed; what they were given is not given twice. */
+  #resume(actors: Iterable<Actor>): void {
+    if (this.#ended) return;
+    const reactions: Reaction[] = [];
+    for (const actor of actors) resume(actor.run, actor.plan, reactions);
+    this.#owe(reactions);
   }
 
   #owe(reactions: readonly Reaction[]): void {
