@@ -27,10 +27,16 @@ export class CheckpointSchedule {
   #waiting: (() => void)[] = [];
   /** No checkpoint begins before: the last one found no room. */
   #notBeforeMs = 0;
+  #full = false;
   #ended = false;
 
   constructor(scene: ScheduleScene) {
     this.#scene = scene;
+  }
+
+  /** Whether the last checkpoint found no room. */
+  get full(): boolean {
+    return this.#full;
   }
 
   /** After a durable turn: begins a checkpoint if one is due, or orders one. */
@@ -71,6 +77,7 @@ export class CheckpointSchedule {
     commit.checkpointed();
     this.#running = begin((outcome) => {
       this.#running = null;
+      this.#full = outcome.type === "full";
       const reason = outcome.type === "failed" ? outcome.reason : "";
       observer.checkpointed({ outcome: outcome.type, ms: clock.monotonicMs() - startMs, reason });
       if (outcome.type !== "written") this.#retry();

@@ -22,7 +22,7 @@ import type { ShardMemory } from "./memory.ts";
 import { type Answer, listRuns, readRun } from "./reads.ts";
 import { diskFull, overloaded, unavailable } from "./refusals.ts";
 import { runEnd } from "./run-end.ts";
-import { type Serving, type ShardParts, takeOver } from "./serving.ts";
+import { type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
 import type { ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
@@ -33,8 +33,8 @@ type Phase =
   /** Reads its memory back; commands wait in the mailbox. */
   | { readonly type: "opening" }
   | { readonly type: "serving"; readonly serving: Serving }
-  /** There is no room for records: refuses everything until the claim of the next term finds some. */
-  | { readonly type: "full" }
+  /** There is no room for records: refuses all but reads until the claim of the next term finds some. */
+  | { readonly type: "full"; readonly memory: ShardMemory | null }
   | { readonly type: "stopped" }
   /** Its journal or store is damaged; it serves nothing, and says why. */
   | { readonly type: "broken"; readonly reason: string };
@@ -88,7 +88,7 @@ export class Shard {
   /** Opens the journal, reads memory back and serves. Rejects when journal or store cannot be used. */
   async open(): Promise<void> {
     this.#journal = await this.#parts.options.openJournal();
-    await this.#serve(this.#journal);
+    await this.#serve(this.#journal, null);
   }
 
   connect(sink: TaskSink): void {
@@ -109,11 +109,11 @@ export class Shard {
   }
 
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void {
-    this.#read<RunView | Refusal>(({ memory }) => readRun(memory, tenant, runId), answer);
+    this.#read<RunView | Refusal>((memory) => readRun(memory, tenant, runId), answer);
   }
 
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void {
-    this.#read(({ memory }) => listRuns(memory, this.#parts.options.store, query), answer);
+    this.#read((memory) => listRuns(memory, this.#parts.options.store, query), answer);
   }
 
   watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
@@ -167,14 +167,15 @@ export class Shard {
     await this.#parts.options.store.close();
   }
 
-  async #serve(journal: Journal): Promise<void> {
-    const serving = await takeOver(this.#parts, journal);
+  async #serve(journal: Journal, known: ReadBack | null): Promise<void> {
+    const back = known ?? (await readBack(this.#parts, journal));
+    const serving = await takeOver(this.#parts, journal, back);
     if (this.#phase.type === "stopped") return;
     if (serving === "lost") return this.#openAnew(journal);
     if (serving === "full") {
-      this.#phase = { type: "full" };
+      this.#phase = { type: "full", memory: back.memory };
       this.#refuseWaiting(diskFull());
-      this.#parts.options.clock.after(FULL_RETRY_MS, () => this.#again(journal));
+      this.#parts.options.clock.after(FULL_RETRY_MS, () => this.#again(journal, back));
       return;
     }
     this.#phase = { type: "serving", serving };
@@ -193,11 +194,11 @@ export class Shard {
     const reason = outcome.type === "unknown" ? `unknown (${outcome.reason})` : outcome.type;
     this.#parts.options.observer.failed(`An append ended ${reason}.`);
     const refusal = outcome.type === "full" ? diskFull() : unavailable("A write to the journal did not succeed.");
-    this.#phase = { type: outcome.type === "full" ? "full" : "opening" };
+    this.#phase = outcome.type === "full" ? { type: "full", memory: null } : { type: "opening" };
     this.#answerLost(lost, refusal);
     const journal = this.#journal;
     if (journal === null) return;
-    if (outcome.type === "full") this.#again(journal);
+    if (outcome.type === "full") this.#again(journal, null);
     else this.#openAnew(journal);
   }
 
@@ -210,9 +211,9 @@ export class Shard {
     );
   }
 
-  #again(journal: Journal): void {
+  #again(journal: Journal, known: ReadBack | null): void {
     if (this.#phase.type === "stopped") return;
-    this.#serve(journal).catch((error: unknown) => this.#break(error));
+    this.#serve(journal, known).catch((error: unknown) => this.#break(error));
   }
 
   #reopen(): void {
@@ -221,7 +222,7 @@ export class Shard {
     openJournal().then(
       (journal) => {
         this.#journal = journal;
-        this.#again(journal);
+        this.#again(journal, null);
       },
       (error: unknown) => {
         // Another process has it, perhaps only for now; anything else will not pass.
@@ -287,10 +288,12 @@ export class Shard {
     return null;
   }
 
-  #read<Value>(read: (serving: Serving) => Answer<Value>, answer: (value: Value | Refusal) => void): void {
+  #read<Value>(read: (memory: ShardMemory) => Answer<Value>, answer: (value: Value | Refusal) => void): void {
     const phase = this.#phase;
+    // Nothing in it is newer than the journal.
+    if (phase.type === "full" && phase.memory !== null) return answer(read(phase.memory).value);
     if (phase.type !== "serving") return answer(unavailable("The shard is not ready."));
-    const { value, seen } = read(phase.serving);
+    const { value, seen } = read(phase.serving.memory);
     phase.serving.loop.whenDurable(
       seen,
       () => answer(value),
@@ -337,9 +340,10 @@ export interface ShardLoad {
   readonly waiting: ReadonlyMap<string, number>;
 }
 
-function noRoom({ memory }: Serving): Refusal | null {
+function noRoom({ memory, checkpoints }: Serving): Refusal | null {
   if (memory.actors.live.size >= ACTORS_MAX) return overloaded(`${ACTORS_MAX} runs are under way already.`);
-  return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
+  if (memory.actors.overlayBytes < OVERLAY_BYTES_MAX) return null;
+  return checkpoints.full ? diskFull() : overloaded("The store is behind.");
 }
 
 function refuse({ origin, ref }: Letter, refusal: Refusal): void {
