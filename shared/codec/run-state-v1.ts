@@ -84,6 +84,7 @@ export function decodeRunState(bytes: Uint8Array): RunState {
   };
   const steps = from.number();
   for (let step = 0; step < steps; step++) run.steps.push(readStep(from, base));
+  if (!from.done) throw new CodecError(`The state of run ${id} goes on behind its last step.`);
   return run;
 }
 

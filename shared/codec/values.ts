@@ -31,7 +31,7 @@ export class ValueReader {
   }
 
   static of(bytes: Uint8Array): ValueReader {
-    const values: unknown = unpackr.unpack(bytes);
+    const values = unpacked((): unknown => unpackr.unpack(bytes));
     if (!Array.isArray(values)) throw new CodecError("The bytes hold no list.");
     return new ValueReader(values);
   }
@@ -39,7 +39,7 @@ export class ValueReader {
   /** Readers of all lists in the bytes, one behind the other. */
   static all(bytes: Uint8Array): ValueReader[] {
     if (bytes.length === 0) return [];
-    const lists: unknown = unpackr.unpackMultiple(bytes);
+    const lists = unpacked((): unknown => unpackr.unpackMultiple(bytes));
     if (!Array.isArray(lists)) throw new CodecError("The bytes hold no lists.");
     return lists.map((values: unknown) => {
       if (!Array.isArray(values)) throw new CodecError("The bytes hold something other than lists.");
@@ -127,6 +127,15 @@ export class ValueReader {
 
   #wrong(wanted: string, value: unknown): CodecError {
     return new CodecError(`Value ${this.#next - 1} is ${typeof value}, not ${wanted}.`);
+  }
+}
+
+/** Whatever msgpackr finds wrong with bytes means the same to us. */
+function unpacked(unpack: () => unknown): unknown {
+  try {
+    return unpack();
+  } catch (error: unknown) {
+    throw new CodecError(`The bytes are no MessagePack: ${error instanceof Error ? error.message : String(error)}.`);
   }
 }
 
