@@ -6,7 +6,7 @@ import { untilStopped } from "./until-stopped.ts";
 /** Starts a server, says where it listens (for people and for whoever started it), and runs until it is told to stop. */
 export async function serve(config: Config): Promise<void> {
   const log = createLog({ service: "millrace", level: config.log.level });
-  const server = await startUp(config, log);
+  const server = await startUp(config, log, (count) => log.info("Reading the journal back.", { count }));
   // Before anyone is told: whoever started it may stop it at once.
   const stopped = untilStopped(log, () => server.stop());
   const { grpcAddress, httpAddress } = server.gateway;

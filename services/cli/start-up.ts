@@ -15,8 +15,11 @@ export class StartFailed extends Error {
 /** Between two signs of life of a long recovery. */
 const PROGRESS_EVERY_MS = 1_000;
 
-/** Starts the server, telling the log how a long recovery comes along. Rejects with {@link StartFailed}. */
-export async function startUp(config: Config, log: Log): Promise<Server> {
+/**
+ * Starts the server; once a second of a long recovery `tell` hears how many records were read back so far. Rejects with
+ * {@link StartFailed}.
+ */
+export async function startUp(config: Config, log: Log, tell: (records: number) => void): Promise<Server> {
   await assertPortsFree(config);
   // Everything a server is made of takes long to load: other commands do without, and wrong ports are told first.
   const { startServer } = await import("./compose.ts");
@@ -24,7 +27,7 @@ export async function startUp(config: Config, log: Log): Promise<Server> {
   const progress = (records: number): void => {
     if (performance.now() - toldMs < PROGRESS_EVERY_MS) return;
     toldMs = performance.now();
-    log.info("Reading the journal back.", { count: records });
+    tell(records);
   };
   try {
     return await startServer({ config, log, progress });

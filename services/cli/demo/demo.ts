@@ -54,7 +54,9 @@ export async function demo(options: DemoOptions): Promise<void> {
   };
   const log = createLog({ service: "millrace", level: allowed.log.level });
   const startedMs = performance.now();
-  const server = await startUp(allowed, log);
+  const server = await startUp(allowed, log, (records) => {
+    output.line(`  … ${records.toLocaleString("en")} records of the journal read back`);
+  });
   const client = createClient({ address: server.gateway.grpcAddress });
   const stage: Stage = { output, server, client, children: [], stopping: false };
   const stopped = untilStopped(log, () => stopDemo(stage));
@@ -135,13 +137,25 @@ async function wentOnText(client: Client, { unfinished }: FoundRuns): Promise<st
 /** Runs that are asked after. */
 const WENT_ON_MAX = 100;
 
-async function startProcesses({ children, output, server }: Stage, servicePort: number): Promise<void> {
+async function startProcesses(stage: Stage, servicePort: number): Promise<void> {
+  const { children, output, server } = stage;
   const { GITHUB_WEBHOOK_SECRET: _, ...inherited } = process.env;
   const env = { ...inherited, MILLRACE_ADDRESS: server.gateway.grpcAddress };
   const service = startChild(exampleFile("local/service.ts"), [String(servicePort)], env);
   const worker = startChild(exampleFile("worker.ts"), [], env);
   children.push(service, worker);
   await Promise.all([firstLine(service), firstLine(worker)]);
+  for (const [name, child] of [
+    ["service", service],
+    ["worker", worker],
+  ] as const) {
+    void child.exited.then((status) => {
+      if (stage.stopping) return;
+      output.line(
+        `The examples' ${name} ended (${status ?? "killed"}). Its work waits; Ctrl-C and make run start it again.`,
+      );
+    });
+  }
   said(
     output,
     "processes",
