@@ -47,6 +47,7 @@ export class Shard {
   readonly #watches = new Watches();
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
+  #isStopping = false;
   /** Whoever stops the shard waits for the end of its service. */
   #servingEnded: () => void = () => {};
 
@@ -148,8 +149,10 @@ export class Shard {
     return new Promise((resolve) => phase.serving.checkpoints.now(resolve));
   }
 
-  /** Takes nothing new, finishes what waits, writes a checkpoint, and lets go of journal and store. */
+  /** Finishes and answers what is decided, refuses what waits, writes a checkpoint, and lets go of journal and store. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#refuseWaiting(STOPPING);
     const phase = this.#phase;
     if (phase.type === "serving") {
       // An append that fails on the way ends the wait, too: what is durable by then is what there is.
@@ -161,8 +164,8 @@ export class Shard {
     }
     const last = this.#phase;
     this.#phase = { type: "stopped" };
-    if (last.type === "serving") this.#answerLost(this.#endServing(last.serving), unavailable("The shard stops."));
-    this.#refuseWaiting(unavailable("The shard stops."));
+    if (last.type === "serving") this.#answerLost(this.#endServing(last.serving), STOPPING);
+    this.#refuseWaiting(STOPPING);
     await this.#journal?.close();
     await this.#parts.options.store.close();
   }
@@ -265,11 +268,12 @@ export class Shard {
   }
 
   #refusal(isStart: boolean, isResult: boolean): Refusal | null {
+    if (this.#isStopping) return STOPPING;
     switch (this.#phase.type) {
       case "full":
         return diskFull();
       case "stopped":
-        return unavailable("The shard has stopped.");
+        return STOPPING;
       case "broken":
         return unavailable(this.#phase.reason);
       case "opening":
@@ -329,6 +333,8 @@ export class Shard {
     }
   }
 }
+
+const STOPPING = unavailable("The shard stops.");
 
 /** What a shard has on its hands. */
 export interface ShardLoad {
