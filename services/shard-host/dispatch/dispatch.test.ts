@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { json } from "@millrace/model/payload.ts";
+import { describe, expect, it } from "vitest";
+import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf, text } from "../testdata/shard-bench.ts";
+
+const WIDE = "name: wide\nsteps:\n  each: { forEach: '${input}', maxConcurrency: 1000, uses: work }\n";
+
+describe("tasks", () => {
+  it("I7: tenants take turns, however many tasks one of them has", async () => {
+    const bench = await ShardBench.open(WIDE);
+    await bench.start("wide", JSON.stringify(Array.from({ length: 200 }, () => 1)), tenantOf("noisy"));
+    await bench.start("wide", "[1,2,3]", tenantOf("quiet"));
+    const tenants = bench.pull(8).map(({ tenant }) => tenant);
+    expect(tenants.filter((tenant) => tenant === "quiet")).toHaveLength(3);
+    expect(bench.shard.load.waiting.get("work")).toBe(195);
+  });
+
+  it("carry what their worker needs, and the same idempotency key for every attempt", async () => {
+    const bench = await ShardBench.open(TWO_STEPS);
+    const runId = await bench.start("two", '{"n":1}');
+    const [first] = bench.pull();
+    expect(first).toEqual({
+      ...{ runId, epoch: 1, step: 0, item: -1, attempt: 1, tenant: TENANT, workflow: "two", stepName: "a" },
+      ...{ taskType: "work", input: '{"n":1}', idempotencyKey: `${runId}-1-0-0`, timeoutMs: 300_000 },
+    });
+    if (first === undefined) throw new Error("No task.");
+    const failure = { code: "BUSY", class: "transient", message: "", guidance: "", retryAfterMs: 0 } as const;
+    await bench.ask(bench.resultOf(first, { type: "failed", failure }));
+    await bench.pass(60_000);
+    const [second] = bench.pull();
+    expect(second).toEqual({ ...first, attempt: 2 });
+    if (second === undefined) throw new Error("No task.");
+    await bench.complete(second, '{"out":2}');
+    expect(bench.pull()).toMatchObject([{ step: 1, input: '{"out":2}', idempotencyKey: `${runId}-1-1-0` }]);
+  });
+
+  it("are handed out once, and again after a crash", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const runId = await bench.start("one");
+    expect([bench.pull(), bench.pull()]).toMatchObject([[{ runId, attempt: 1 }], []]);
+    await bench.crash();
+    expect([bench.pull(), bench.pull()]).toMatchObject([[{ runId, attempt: 1 }], []]);
+  });
+
+  it("are announced by type, and only those asked for are given", async () => {
+    const bench = await ShardBench.open("name: both\nsteps:\n  a: { uses: red }\n  b: { uses: blue }\n");
+    await bench.start("both");
+    expect(bench.demands.toSorted()).toEqual(["blue", "red"]);
+    expect(bench.pull(10, "red").map(({ stepName }) => stepName)).toEqual(["a"]);
+    expect(bench.pull(10, "green")).toEqual([]);
+    expect(bench.pull(1, "blue", "red").map(({ stepName }) => stepName)).toEqual(["b"]);
+  });
+
+  it("of a list joined from blobs wait until the blobs are read", async () => {
+    const bench = await ShardBench.open(
+      "name: join\nsteps:\n  each: { forEach: '${input}', uses: work }\n  all: { needs: [each], uses: sum }\n",
+    );
+    const runId = await bench.start("join", "[1,2]");
+    const [one, two] = bench.pull();
+    if (one === undefined || two === undefined) throw new Error("No tasks.");
+    const large = JSON.stringify("x".repeat(70_000));
+    const ref = await bench.blobs.put(runId, Buffer.from(large));
+    expect(ref.sha256).toBe(createHash("sha256").update(large).digest("hex"));
+    await bench.ask(bench.resultOf(one, { type: "completed", output: ref }));
+    await bench.complete(two, "2");
+    expect(bench.pull(10, "sum")).toEqual([]);
+    await bench.settle();
+    expect(bench.demands.at(-1)).toBe("sum");
+    expect(bench.pull(10, "sum")).toMatchObject([{ input: `[${large},2]` }]);
+  });
+});
+
+describe("taking tasks back", () => {
+  it("asks the worker that holds one to stop, and answers for one that nobody holds", async () => {
+    const bench = await ShardBench.open("name: pair\nsteps:\n  a: { uses: work }\n  b: { uses: other }\n");
+    const runId = await bench.start("pair");
+    const [held] = bench.pull();
+    if (held === undefined) throw new Error("No task.");
+    await bench.ask({ type: "cancel", tenant: TENANT, runId, reason: "" });
+    expect(bench.withdrawn).toMatchObject([{ runId, step: 0 }]);
+    expect(bench.pull(10, "other")).toEqual([]);
+    expect(await bench.run(runId)).toMatchObject({ status: "cancelling", openAttempts: 1 });
+    await bench.ask(bench.resultOf(held, { type: "cancelled" }));
+    expect(await bench.status(runId)).toBe("cancelled");
+  });
+
+  it.each([0, 10, 20])("a run cancelled %i ms after its start, durable after 10, ends at once", async (ms) => {
+    const bench = await ShardBench.open(ONE_STEP);
+    bench.log.latencyMs = 10;
+    const start = bench.startOf("one");
+    bench.send(start);
+    await bench.pass(ms);
+    bench.send({ type: "cancel", tenant: TENANT, runId: start.runId, reason: "" });
+    await bench.pass(40);
+    bench.log.latencyMs = 0;
+    expect(await bench.status(start.runId)).toBe("cancelled");
+    expect(bench.pull()).toEqual([]);
+  });
+
+  it("a paused run's tasks are not given out until it is resumed", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const runId = await bench.start("one");
+    await bench.ask({ type: "pause", tenant: TENANT, runId, reason: "" });
+    expect(bench.pull()).toEqual([]);
+    await bench.ask({ type: "resume", tenant: TENANT, runId });
+    expect(bench.pull()).toMatchObject([{ runId }]);
+  });
+
+  it("paused and resumed in one turn, a run's tasks are given out", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const start = bench.startOf("one");
+    bench.send(start);
+    bench.send({ type: "pause", tenant: TENANT, runId: start.runId, reason: "" });
+    bench.send({ type: "resume", tenant: TENANT, runId: start.runId });
+    await bench.settle();
+    expect(bench.pull()).toMatchObject([{ runId: start.runId }]);
+    expect(bench.pull()).toEqual([]);
+  });
+
+  it("a run cancelled while paused does not wait for tasks nobody holds", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const runId = await bench.start("one");
+    await bench.ask({ type: "pause", tenant: TENANT, runId, reason: "" });
+    await bench.ask({ type: "cancel", tenant: TENANT, runId, reason: "" });
+    expect(await bench.status(runId)).toBe("cancelled");
+  });
+
+  it("I3: the result of an attempt that was given up counts for nothing in the next epoch", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const runId = await bench.start("one");
+    const [old] = bench.pull();
+    if (old === undefined) throw new Error("No task.");
+    await bench.ask({ type: "terminate", tenant: TENANT, runId, reason: "" });
+    await bench.ask({ type: "retry", tenant: TENANT, runId, requestId: "" });
+    const [next] = bench.pull();
+    expect(next).toEqual({ ...old, epoch: 2 });
+    expect(await bench.ask(bench.resultOf(old, { type: "completed", output: json("1") }))).toMatchObject({
+      repeated: true,
+    });
+    expect(await bench.status(runId)).toBe("running");
+    if (next === undefined) throw new Error("No task.");
+    await bench.ask(bench.resultOf(next, { type: "completed", output: text("done") }));
+    expect(await bench.status(runId)).toBe("completed");
+  });
+});
