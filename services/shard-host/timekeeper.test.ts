@@ -1,4 +1,5 @@
-import { type RunId, runId } from "@millrace/model/ids.ts";
+import { firstRunIdAt } from "@millrace/core/run-id.ts";
+import type { RunId } from "@millrace/model/ids.ts";
 import { describe, expect, it } from "vitest";
 import { TIMER_WINDOW_MS } from "./limits.ts";
 import { ShardBench, TENANT, text } from "./testdata/shard-bench.ts";
@@ -134,7 +135,7 @@ describe("the heap of timers", () => {
   it("gives them out in the order they are due, and none that is not", () => {
     const timers = new Timers();
     const due = Array.from({ length: 500 }, (_, index) => (index * 7919) % 1009);
-    for (const dueMs of due) timers.push({ dueMs, runId: runId("r"), tenant: TENANT });
+    for (const dueMs of due) timers.push({ dueMs, runId: firstRunIdAt(dueMs), tenant: TENANT });
     const taken: number[] = [];
     for (let nowMs = 0; nowMs <= 1009; nowMs++)
       for (let timer = timers.take(nowMs); timer !== undefined; timer = timers.take(nowMs)) {

@@ -150,8 +150,8 @@ export class ShardBench implements Origin, TaskSink {
     return reply;
   }
 
-  startOf(workflow: string, fields: Partial<StartRun> = {}): StartRun {
-    const runId = mintRunId(this.clock.nowMs(), slot(1), ++this.#minted, 0);
+  startOf(workflow: string, fields: Partial<StartRun> = {}, at = slot(1)): StartRun {
+    const runId = mintRunId(this.clock.nowMs(), at, ++this.#minted, 0);
     return {
       ...{ type: "start", runId, tenant: TENANT, workflow: workflowName(workflow), version: 1, input: json("{}") },
       ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
