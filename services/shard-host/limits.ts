@@ -15,6 +15,12 @@ export const TURN_MS_MAX = 8;
 /** Between looks at the monotonic clock: reading it costs about as much as a tenth of a command. */
 export const TURN_CLOCK_CHECK = 16;
 
+/**
+ * An open turn of this many commands is sent the moment the record before it is durable. Appending costs the event loop
+ * some 70 µs, the price of five commands: below this, waiting for what else is at hand pays (docs/performance.md).
+ */
+export const SEND_AT_ONCE_COMMANDS = 256;
+
 /** Starts waiting in the mailbox; beyond, callers are asked to come back. Two seconds of work at full speed. */
 export const MAILBOX_STARTS_MAX = 20_000;
 /** Other calls waiting (signals, cancels, …; results are bounded by the credits given out). */

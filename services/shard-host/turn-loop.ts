@@ -11,7 +11,14 @@ import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { Position } from "@millrace/model/ids.ts";
 import type { Commit } from "./commit.ts";
 import type { Decider, Missing } from "./decider.ts";
-import { ACTORS_MAX, OVERLAY_BYTES_MAX, TURN_BYTES_MAX, TURN_CLOCK_CHECK, TURN_MS_MAX } from "./limits.ts";
+import {
+  ACTORS_MAX,
+  OVERLAY_BYTES_MAX,
+  SEND_AT_ONCE_COMMANDS,
+  TURN_BYTES_MAX,
+  TURN_CLOCK_CHECK,
+  TURN_MS_MAX,
+} from "./limits.ts";
 import type { Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { performTurn } from "./reactions.ts";
@@ -156,8 +163,10 @@ export class TurnLoop {
       if (this.#ended) return;
       this.#inFlight = null;
       if (outcome.type !== "appended") return this.#scene.fail(outcome, [turn, ...this.end()]);
-      // The next record leaves first: its way to disk passes while this one's reactions are performed.
-      this.#send();
+      // A large record leaves first: its way to disk passes while this one's reactions are performed. A small one waits
+      // for the end of this turn of the event loop, which brings more to put into it.
+      if (this.#open !== null && this.#open.letters.length >= SEND_AT_ONCE_COMMANDS) this.#send();
+      else this.wake();
       const { letters, events, bytes } = turn;
       observer.appended({ commands: letters.length, events: events.length, bytes, ms: clock.monotonicMs() - sentMs });
       this.#perform(turn);
