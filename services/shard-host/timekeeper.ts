@@ -81,7 +81,8 @@ export class Timekeeper {
       mailbox.push(internal({ type: "timer-due", tenant: timer.tenant, runId: timer.runId }));
     }
     if (mailbox.size > 0) wake();
-    this.arm();
+    // Otherwise the turns that take these arm it again.
+    if (mailbox.housekeeping < DUE_BATCH) this.arm();
   }
 
   /** Brings timers of the next window into memory, page by page, and orders the window after it. */
