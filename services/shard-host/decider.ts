@@ -15,7 +15,7 @@ import type { EndStatus, RunState } from "@millrace/model/run-state.ts";
 import type { Actor } from "./actors.ts";
 import { forgetTask } from "./dispatch/run-tasks.ts";
 import type { EndWatch } from "./end-watch.ts";
-import { TURN_BYTES_MAX } from "./limits.ts";
+import { DEFINITION_BYTES_MAX, TURN_BYTES_MAX } from "./limits.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { PinnedPlan } from "./plans.ts";
@@ -105,9 +105,9 @@ export class Decider {
       return undefined;
     }
     const pinned = this.#plan(command, turn);
-    if (pinned === undefined) {
+    if ("code" in pinned) {
       turn.letters.push(letter);
-      refuse(letter, workflowNotFound(command), turn);
+      refuse(letter, pinned, turn);
       return undefined;
     }
     if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
@@ -128,18 +128,20 @@ export class Decider {
   }
 
   /** The pinned plan of a start's workflow; pins it in this very turn the first time (DESIGN §6a). */
-  #plan(command: StartRun, turn: Turn): PinnedPlan | undefined {
+  #plan(command: StartRun, turn: Turn): PinnedPlan | Refusal {
     const { tenant, workflow, version } = command;
     const pinned = this.#memory.plans.get(tenant, workflow, version);
     if (pinned !== undefined) return pinned;
     const found = this.#find(tenant, workflow, version);
-    if (found === undefined) return undefined;
+    if (found === undefined) return workflowNotFound(command);
+    const body = JSON.stringify(found.definition);
+    if (Buffer.byteLength(body) > DEFINITION_BYTES_MAX) return workflowTooLarge(command);
     const event = {
       type: "definition-pinned",
       tenant,
       workflow,
       version,
-      body: JSON.stringify(found.definition),
+      body,
     } as const;
     turn.pin(event);
     return this.#memory.plans.pin(event);
@@ -278,6 +280,16 @@ function workflowNotFound(command: StartRun): Refusal {
     field: "workflow",
     message: `There is no workflow ${command.workflow} of version ${command.version}.`,
     fix: "Register it, or list the workflows there are.",
+    retryDelayMs: 0,
+  };
+}
+
+function workflowTooLarge({ workflow, version }: StartRun): Refusal {
+  return {
+    code: "WORKFLOW_INVALID",
+    field: "workflow",
+    message: `Version ${version} of ${workflow} has more than ${DEFINITION_BYTES_MAX} bytes of JSON.`,
+    fix: "Pass large data as the run's input, and register the workflow without it.",
     retryDelayMs: 0,
   };
 }

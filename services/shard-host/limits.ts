@@ -10,6 +10,8 @@ const RECORD_ENVELOPE_BYTES = 1024;
  * commands of a standard run, and some 10 ms of work.
  */
 export const TURN_BYTES_MAX = RECORD_BYTES_MAX - RECORD_ENVELOPE_BYTES - COMMAND_RECORD_BYTES_MAX;
+/** A definition's JSON: it is pinned in a turn that has room for the largest command, and is no larger than one. */
+export const DEFINITION_BYTES_MAX = COMMAND_RECORD_BYTES_MAX - RECORD_ENVELOPE_BYTES;
 /** A turn gives the event loop back after this long, whatever is left: streams and timers want their share. */
 export const TURN_MS_MAX = 8;
 /** Between looks at the monotonic clock: reading it costs about as much as a tenth of a command. */

@@ -200,3 +200,17 @@ describe("a full disk", () => {
     expect(bench.pull()).toHaveLength(2);
   });
 });
+
+describe("a definition too large for a record", () => {
+  it("I9: is refused, and the shard goes on", async () => {
+    // Two bytes of YAML an escape, six of JSON.
+    const step = (index: number) => `  s${index}: { uses: work, with: { x: "${"\\e".repeat(10_400)}" } }`;
+    const steps = Array.from({ length: 12 }, (_, index) => step(index));
+    const bench = await ShardBench.open(ONE_STEP, `name: huge\nsteps:\n${steps.join("\n")}\n`);
+    expect(await bench.ask(bench.startOf("huge"))).toMatchObject({
+      refusal: { code: "WORKFLOW_INVALID", field: "workflow" },
+    });
+    expect(bench.failures).toEqual([]);
+    expect(await bench.ask(bench.startOf("one"))).toMatchObject({ type: "done" });
+  });
+});
