@@ -11,6 +11,7 @@ import { isSchedulable } from "@millrace/core/run/readiness.ts";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { EndStatus, LiveStatus, RunState } from "@millrace/model/run-state.ts";
 import type { LiveIndex, ReopenedRow, Store } from "@millrace/store/store.ts";
+import { LiveRoom, RUN_BYTES } from "./live-room.ts";
 import type { Plans } from "./plans.ts";
 
 /** A live run in memory. */
@@ -27,6 +28,8 @@ export interface Actor {
   reopened: ReopenedRow | null;
   /** Attempts the dispatcher knows (`dispatch/run-tasks.ts`): nearly always one at a time; null = none. */
   tasks: DispatchedTask | Map<number, DispatchedTask> | null;
+  /** What it was counted with in {@link LiveRoom}. */
+  bytes: number;
   /** Whether any payload of it is a blob, so that texts may have to be loaded before deciding. */
   hasBlobs: boolean;
   /** When it is looked at next: the earliest of its timers that still counts (timers.ts); 0 = none is known. */
@@ -63,6 +66,7 @@ export class Actors {
   readonly live = new Map<RunId, Actor>();
   readonly overlay = new Map<RunId, EndedRun>();
   overlayBytes = 0;
+  readonly room = new LiveRoom();
   readonly #store: Store;
   readonly #plans: Plans;
 
@@ -80,7 +84,7 @@ export class Actors {
     const stored = this.#store.run(runId);
     if (stored === undefined) return undefined;
     const run = decodeRunState(stored.bytes);
-    const actor = this.#actor(run, stored.position);
+    const actor = this.#actor(run, stored.position, stored.bytes.length);
     if (stored.ended) {
       actor.reopened = reopenedRow(run);
       return actor;
@@ -88,7 +92,7 @@ export class Actors {
     const dueMs = storedDueMs(actor);
     actor.stored = { status: liveStatus(run), dueMs };
     if (dueMs !== OWED_AT_ONCE_MS) actor.armedMs = dueMs;
-    this.live.set(runId, actor);
+    this.#enter(actor);
     return actor;
   }
 
@@ -100,7 +104,7 @@ export class Actors {
   /** Takes in a run that was just started. */
   add(run: RunState, plan: Plan, position: Position): Actor {
     const actor = newActor(run, plan, position);
-    this.live.set(run.runId, actor);
+    this.#enter(actor);
     return actor;
   }
 
@@ -111,7 +115,7 @@ export class Actors {
     // One that was reopened and ended in one go.
     const before = this.overlay.get(actor.runId);
     if (before !== undefined) this.forget(before);
-    this.live.delete(actor.runId);
+    this.#leave(actor);
     this.overlay.set(actor.runId, {
       runId: actor.runId,
       tenant: actor.tenant,
@@ -130,13 +134,20 @@ export class Actors {
   revive(actor: Actor): void {
     const ended = this.overlay.get(actor.runId);
     if (ended !== undefined) this.forget(ended);
-    this.live.set(actor.runId, actor);
+    this.#enter(actor);
+  }
+
+  /** Counts what an event added to a live run. */
+  grow(actor: Actor, bytes: number): void {
+    if (bytes === 0) return;
+    actor.bytes += bytes;
+    this.room.grow(actor.tenant, bytes);
   }
 
   /** Lets a run leave memory if the store holds it as it is and nothing is owed but a timer the store knows. */
   rest(actor: Actor): void {
     if (actor.dirty || actor.stored === null || actor.stored.dueMs === OWED_AT_ONCE_MS) return;
-    if (this.live.get(actor.runId) === actor) this.live.delete(actor.runId);
+    if (this.live.get(actor.runId) === actor) this.#leave(actor);
   }
 
   /** Drops an overlay entry: it is in the store, or live again. */
@@ -147,7 +158,7 @@ export class Actors {
   }
 
   #reopen(ended: EndedRun): Actor {
-    const actor = this.#actor(decodeRunState(ended.bytes), ended.position);
+    const actor = this.#actor(decodeRunState(ended.bytes), ended.position, ended.bytes.length);
     // The store does not hold it in this form.
     actor.dirty = true;
     actor.stored = ended.stored;
@@ -155,11 +166,22 @@ export class Actors {
     return actor;
   }
 
-  #actor(run: RunState, position: Position): Actor {
+  #enter(actor: Actor): void {
+    this.live.set(actor.runId, actor);
+    this.room.enter(actor.tenant, actor.bytes);
+  }
+
+  #leave(actor: Actor): void {
+    if (this.live.delete(actor.runId)) this.room.leave(actor.tenant, actor.bytes);
+  }
+
+  #actor(run: RunState, position: Position, bytes: number): Actor {
     const pinned = this.#plans.get(run.tenant, run.workflow, run.version);
     if (pinned === undefined)
       throw new Error(`Run ${run.runId} uses ${run.workflow}@${run.version}, which is not pinned.`);
-    return newActor(run, pinned.plan, position);
+    const actor = newActor(run, pinned.plan, position);
+    actor.bytes += bytes;
+    return actor;
   }
 }
 
@@ -197,6 +219,7 @@ function newActor(run: RunState, plan: Plan, position: Position): Actor {
     stored: null,
     reopened: null,
     tasks: null,
+    bytes: RUN_BYTES,
     hasBlobs: true,
     armedMs: 0,
   };

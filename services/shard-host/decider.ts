@@ -16,6 +16,7 @@ import type { Actor } from "./actors.ts";
 import { forgetTask } from "./dispatch/run-tasks.ts";
 import type { EndWatch } from "./end-watch.ts";
 import { DEFINITION_BYTES_MAX, TURN_BYTES_MAX } from "./limits.ts";
+import { payloadCharacters } from "./live-room.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { PinnedPlan } from "./plans.ts";
@@ -97,11 +98,13 @@ export class Decider {
     if (known !== undefined) {
       turn.letters.push(letter);
       this.#repeat(letter, command, known, turn);
+      if (again !== undefined) actors.rest(again);
       return undefined;
     }
     if (again !== undefined) {
       turn.letters.push(letter);
       this.#answerStart(letter, again.run, true, turn);
+      actors.rest(again);
       return undefined;
     }
     const pinned = this.#plan(command, turn);
@@ -199,7 +202,9 @@ export class Decider {
   }
 
   #fileEvent(actor: Actor, event: RunEvent | undefined): void {
-    switch (event?.type) {
+    if (event === undefined) return;
+    this.#memory.actors.grow(actor, payloadCharacters(event));
+    switch (event.type) {
       case "step-completed":
         if (typeof event.output !== "string") actor.hasBlobs = true;
         forgetTask(actor, event.step, event.item);

@@ -32,6 +32,10 @@ export const OVERLOAD_RETRY_MS = 250;
 
 /** Runs in memory. A standard run takes some 3 kB, so this is below 1 GiB a process. */
 export const ACTORS_MAX = 250_000;
+/** … and their payloads: with the rest of the process well below what a small machine has. */
+export const LIVE_BYTES_MAX = 1024 * 1024 * 1024;
+/** Payloads of starts waiting in the mailbox. */
+export const MAILBOX_START_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Ended runs waiting for their checkpoint: a checkpoint starts at the first, intake pauses at the second. */
 export const OVERLAY_CHECKPOINT_BYTES = 24 * 1024 * 1024;

@@ -27,6 +27,7 @@ export class Mailbox {
     house: new FairQueue<Letter>(QUANTUM),
   };
   #pick = 0;
+  #startBytes = 0;
 
   get size(): number {
     const { progress, start, house } = this.#lanes;
@@ -35,6 +36,11 @@ export class Mailbox {
 
   get starts(): number {
     return this.#lanes.start.size;
+  }
+
+  /** Payloads of the starts that wait, in characters. */
+  get startBytes(): number {
+    return this.#startBytes;
   }
 
   get progress(): number {
@@ -46,6 +52,7 @@ export class Mailbox {
   }
 
   push(letter: Letter): void {
+    this.#startBytes += startLength(letter);
     this.#lanes[laneOf(letter.command)].push(letter.command.tenant, letter);
   }
 
@@ -54,14 +61,21 @@ export class Mailbox {
     const { progress, start, house } = this.#lanes;
     const first = this.#lanes[PICKS[this.#pick++ & 7] ?? "progress"];
     const preferred = first === start && !starts ? undefined : first.take();
-    return preferred ?? progress.take() ?? (starts ? start.take() : undefined) ?? house.take();
+    const letter = preferred ?? progress.take() ?? (starts ? start.take() : undefined) ?? house.take();
+    if (letter !== undefined) this.#startBytes -= startLength(letter);
+    return letter;
   }
 
   /** Everything that waits, taken out. */
   drain(): Letter[] {
     const { progress, start, house } = this.#lanes;
+    this.#startBytes = 0;
     return [...progress.drain(), ...start.drain(), ...house.drain()];
   }
+}
+
+function startLength({ command }: Letter): number {
+  return command.type === "start" && typeof command.input === "string" ? command.input.length : 0;
 }
 
 function laneOf(command: RunCommand): "progress" | "start" | "house" {

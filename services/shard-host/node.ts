@@ -36,6 +36,10 @@ export class Node implements Shards {
     for (const shard of touched) shard.wake();
   }
 
+  forget(origin: Origin): void {
+    for (const shard of this.shards) shard.forget(origin);
+  }
+
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void {
     this.#shardOf(runId).run(tenant, runId, answer);
   }

@@ -6,6 +6,7 @@ import { position, type RunId } from "@millrace/model/ids.ts";
 import type { JournalEvent, RunEvent, RunStarted } from "@millrace/model/run-events.ts";
 import type { Store } from "@millrace/store/store.ts";
 import type { Actor } from "./actors.ts";
+import { payloadCharacters } from "./live-room.ts";
 import type { ShardMemory } from "./memory.ts";
 import { decodeMeta } from "./meta.ts";
 
@@ -51,6 +52,8 @@ class Replay {
   readonly #memory: ShardMemory;
   /** Whether the store may hold objects newer than its checkpoint. */
   readonly #ahead: boolean;
+  /** Runs past retention that were retried. */
+  readonly #forgotten = new Set<RunId>();
 
   constructor(memory: ShardMemory, ahead: boolean) {
     this.#memory = memory;
@@ -80,7 +83,7 @@ class Replay {
     // A slice may have held the run and not yet its key: that comes with a later slice of the checkpoint.
     if (event.type === "run-started") this.#key(event, record);
     const actor = event.type === "run-started" ? this.#known(event.runId) : actors.load(event.runId);
-    if (actor === undefined) return this.#started(event, record);
+    if (actor === undefined) return this.#unknown(event, record);
     // Already in what the store holds: a slice of a later checkpoint had been written (DESIGN §5).
     if (actor.position >= record.position && !actor.dirty) return;
     if (actor.position > record.position) return;
@@ -88,6 +91,7 @@ class Replay {
     evolve(actor.run, event, record.timeMs);
     actor.position = record.position;
     actor.dirty = true;
+    if (!wasEnded) actors.grow(actor, payloadCharacters(event));
     if (wasEnded && actor.run.endedMs === 0) actors.revive(actor);
     if (event.type === "run-ended") actors.end(actor, event.status);
   }
@@ -97,15 +101,22 @@ class Replay {
     return this.#ahead ? this.#memory.actors.load(runId) : undefined;
   }
 
-  #started(event: RunEvent, record: JournalRecord): void {
-    if (event.type !== "run-started")
+  #unknown(event: RunEvent, record: JournalRecord): void {
+    if (event.type === "run-started") return this.#started(event, record);
+    // Retention let go of an ended run in the moment somebody retried it: the retry goes the way of the run.
+    if (event.type === "run-retried") this.#forgotten.add(event.runId);
+    if (!this.#forgotten.has(event.runId))
       throw new Error(`Record ${record.position} holds ${event.type} of run ${event.runId}, which nobody started.`);
+  }
+
+  #started(event: RunStarted, record: JournalRecord): void {
     const { actors, plans } = this.#memory;
     const pinned = plans.get(event.tenant, event.workflow, event.version);
     if (pinned === undefined)
       throw new Error(`Record ${record.position} starts ${event.runId} of a workflow that is not pinned.`);
     const run = evolve(undefined, event, record.timeMs);
     const actor = actors.add(run, pinned.plan, record.position);
+    actors.grow(actor, payloadCharacters(event));
     actor.dirty = true;
   }
 

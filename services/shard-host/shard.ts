@@ -6,13 +6,14 @@ import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
 import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Unwatch } from "@millrace/link/link.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { Task } from "@millrace/model/task.ts";
 import type { Actor } from "./actors.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
 import {
-  ACTORS_MAX,
   FULL_RETRY_MS,
   MAILBOX_CALLS_MAX,
+  MAILBOX_START_BYTES_MAX,
   MAILBOX_STARTS_MAX,
   OVERLAY_BYTES_MAX,
   REOPEN_RETRY_MS,
@@ -99,9 +100,14 @@ export class Shard {
   /** Puts a command into the mailbox, or refuses it at once. */
   submit(origin: Origin, envelope: Envelope): void {
     const { command, ref, notifyEnd } = envelope;
-    const refusal = this.#refusal(command.type === "start", command.type === "result");
+    const refusal = this.#refusal(command);
     if (refusal !== null) return origin.replied([{ type: "refused", ref, refusal }]);
     this.#mailbox.push({ command, origin, ref, notifyEnd });
+  }
+
+  /** An origin is gone: it wants to hear of no more ends. */
+  forget(origin: Origin): void {
+    this.#ends.forget(origin);
   }
 
   /** To be called after a batch of {@link submit}. */
@@ -267,7 +273,7 @@ export class Shard {
     for (const letter of this.#mailbox.drain()) refuse(letter, refusal);
   }
 
-  #refusal(isStart: boolean, isResult: boolean): Refusal | null {
+  #refusal(command: RunCommand): Refusal | null {
     if (this.#isStopping) return STOPPING;
     switch (this.#phase.type) {
       case "full":
@@ -277,18 +283,19 @@ export class Shard {
       case "broken":
         return unavailable(this.#phase.reason);
       case "opening":
-        return this.#crowded(isStart, isResult);
+        return this.#crowded(command);
       case "serving":
-        return this.#crowded(isStart, isResult) ?? (isStart ? noRoom(this.#phase.serving) : null);
+        return this.#crowded(command) ?? noRoom(this.#phase.serving, command);
     }
   }
 
   /** Results are never turned away for crowding: credits bound them, and they make room. */
-  #crowded(isStart: boolean, isResult: boolean): Refusal | null {
-    if (isStart && this.#mailbox.starts >= MAILBOX_STARTS_MAX)
-      return overloaded(`${MAILBOX_STARTS_MAX} starts wait already.`);
-    if (!isStart && !isResult && this.#mailbox.progress >= MAILBOX_CALLS_MAX)
-      return overloaded(`${MAILBOX_CALLS_MAX} calls wait already.`);
+  #crowded({ type }: RunCommand): Refusal | null {
+    const { starts, startBytes, progress } = this.#mailbox;
+    if (type === "start" && (starts >= MAILBOX_STARTS_MAX || startBytes >= MAILBOX_START_BYTES_MAX))
+      return overloaded(`${starts} starts wait already.`);
+    if (type !== "start" && type !== "result" && progress >= MAILBOX_CALLS_MAX)
+      return overloaded(`${progress} calls wait already.`);
     return null;
   }
 
@@ -308,7 +315,10 @@ export class Shard {
   #tellEnds({ memory }: Serving): void {
     for (const runId of this.#ends.runs()) {
       const actor = memory.actors.load(runId);
-      if (actor !== undefined && actor.run.endedMs === 0) continue;
+      if (actor !== undefined && actor.run.endedMs === 0) {
+        memory.actors.rest(actor);
+        continue;
+      }
       const watchers = this.#ends.take(runId) ?? [];
       if (actor !== undefined) this.#tellEnd(memory, actor, watchers);
     }
@@ -346,10 +356,11 @@ export interface ShardLoad {
   readonly waiting: ReadonlyMap<string, number>;
 }
 
-function noRoom({ memory, checkpoints }: Serving): Refusal | null {
-  if (memory.actors.live.size >= ACTORS_MAX) return overloaded(`${ACTORS_MAX} runs are under way already.`);
-  if (memory.actors.overlayBytes < OVERLAY_BYTES_MAX) return null;
-  return checkpoints.full ? diskFull() : overloaded("The store is behind.");
+function noRoom({ memory }: Serving, command: RunCommand): Refusal | null {
+  if (command.type !== "start") return null;
+  const crowded = memory.actors.room.refuses(command.tenant);
+  if (crowded !== null) return overloaded(crowded);
+  return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
 }
 
 function refuse({ origin, ref }: Letter, refusal: Refusal): void {

@@ -11,14 +11,7 @@ import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { Position } from "@millrace/model/ids.ts";
 import type { Commit } from "./commit.ts";
 import type { Decider, Missing } from "./decider.ts";
-import {
-  ACTORS_MAX,
-  OVERLAY_BYTES_MAX,
-  SEND_AT_ONCE_COMMANDS,
-  TURN_BYTES_MAX,
-  TURN_CLOCK_CHECK,
-  TURN_MS_MAX,
-} from "./limits.ts";
+import { OVERLAY_BYTES_MAX, SEND_AT_ONCE_COMMANDS, TURN_BYTES_MAX, TURN_CLOCK_CHECK, TURN_MS_MAX } from "./limits.ts";
 import type { Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { performTurn } from "./reactions.ts";
@@ -124,7 +117,7 @@ export class TurnLoop {
     if (!this.#more) return;
     const turn = (this.#open ??= this.#newTurn());
     const seed = clock.random32();
-    const intake = memory.actors.live.size < ACTORS_MAX && memory.actors.overlayBytes < OVERLAY_BYTES_MAX;
+    const intake = !memory.actors.room.full && memory.actors.overlayBytes < OVERLAY_BYTES_MAX;
     const untilMs = clock.monotonicMs() + TURN_MS_MAX;
     for (let taken = 1; turn.bytes <= TURN_BYTES_MAX; taken++) {
       const letter = this.#again ?? mailbox.take(intake);
@@ -179,7 +172,7 @@ export class TurnLoop {
     performTurn(turn, memory, (letter) => mailbox.push(letter));
     this.#releaseHeld();
     performed(turn);
-    if (mailbox.size > 0) this.wake();
+    if (mailbox.size > 0 || this.#again !== null) this.wake();
   }
 
   #releaseHeld(): void {
@@ -195,7 +188,7 @@ export class TurnLoop {
     const quiet = this.#quiet;
     this.#quiet = [];
     for (const callback of quiet) callback();
-    if (this.#scene.mailbox.size > 0) this.wake();
+    if (this.#scene.mailbox.size > 0 || this.#again !== null) this.wake();
   }
 
   /** Loads what a letter's decision will read, then puts it back. */

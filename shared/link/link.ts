@@ -84,6 +84,8 @@ export type Unwatch = () => void;
 export interface Shards {
   /** Hands in commands; each is answered to `origin` exactly once, unless this process dies first. */
   submit(origin: Origin, batch: readonly Envelope[]): void;
+  /** Whoever this is wants to hear of no more ends: its stream or call is over. */
+  forget(origin: Origin): void;
   /** A run by ID, as of now. */
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void;
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void;

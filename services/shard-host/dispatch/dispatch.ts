@@ -14,9 +14,19 @@ import { fileTask, findTask, tasksOf } from "./run-tasks.ts";
 
 /** Tenants take turns task by task. */
 const QUANTUM = 1;
+/** Entries of tasks nobody waits for that may lie in a queue, each holding on to its run. */
+const GONE_MAX = 256;
+
+/** The tasks of one type that wait. */
+interface TypeQueue {
+  readonly type: string;
+  readonly queue: FairQueue<DispatchedTask>;
+  /** How many of its entries are gone. */
+  gone: number;
+}
 
 export class Dispatch {
-  readonly #queues = new Map<string, FairQueue<DispatchedTask>>();
+  readonly #queues = new Map<string, TypeQueue>();
   /** Task types with something new since the last announcement. */
   readonly #news = new Set<string>();
   readonly #texts: BlobTexts;
@@ -34,7 +44,7 @@ export class Dispatch {
     if (known?.attempt === attempt && known.epoch === epoch && known.state !== "gone") return;
     fileTask(task);
     const type = taskType(actor, step);
-    this.#queue(type).push(task.tenant, task);
+    this.#queue(type).queue.push(task.tenant, task);
     this.#news.add(type);
   }
 
@@ -45,7 +55,7 @@ export class Dispatch {
   withdraw({ actor, cancel }: Withdrawal): DispatchedTask[] {
     const tasks = tasksOf(actor);
     const unheld = tasks.filter((task) => task.state !== "held");
-    for (const task of unheld) task.state = "gone";
+    for (const task of unheld) this.#drop(task);
     if (!cancel) return [];
     const held = tasks.filter((task) => task.state === "held");
     if (held.length > 0) for (const sink of this.#sinks) sink.withdraw(held);
@@ -60,24 +70,45 @@ export class Dispatch {
     for (const type of types) for (const sink of this.#sinks) sink.demand(type);
   }
 
-  /** Takes up to `credits` waiting tasks of these types, tenants in turn. */
+  /** Takes up to `credits` waiting tasks of these types: types in turn, and within a type tenants in turn (I7). */
   pull(taskTypes: readonly string[], credits: number): Task[] {
     const tasks: Task[] = [];
-    for (const type of taskTypes) {
-      const queue = this.#queues.get(type);
-      while (queue !== undefined && tasks.length < credits) {
-        const next = queue.take();
-        if (next === undefined) break;
-        const task = this.#take(next, type);
-        if (task !== undefined) tasks.push(task);
-      }
+    let waiting = taskTypes.flatMap((type) => this.#queues.get(type) ?? []);
+    while (waiting.length > 0 && tasks.length < credits) {
+      const share = Math.ceil((credits - tasks.length) / waiting.length);
+      waiting = waiting.filter((queue) => this.#pullFrom(queue, Math.min(share, credits - tasks.length), tasks));
     }
     return tasks;
   }
 
   /** How many tasks wait, by type. */
   waiting(): Map<string, number> {
-    return new Map([...this.#queues].map(([type, queue]) => [type, queue.size]));
+    return new Map([...this.#queues].map(([type, { queue, gone }]) => [type, queue.size - gone]));
+  }
+
+  /** Takes up to `share` tasks of a type. Returns whether more may wait. */
+  #pullFrom(of: TypeQueue, share: number, tasks: Task[]): boolean {
+    for (let taken = 0; taken < share; ) {
+      const next = of.queue.take();
+      if (next === undefined) return false;
+      if (next.state === "gone") of.gone--;
+      const task = this.#take(next, of.type);
+      if (task === undefined) continue;
+      tasks.push(task);
+      taken++;
+    }
+    return of.queue.size > 0;
+  }
+
+  /** Lets go of a task that waits. Its entry stays until it is taken, or until too many like it lie about. */
+  #drop(task: DispatchedTask): void {
+    if (task.state === "gone") return;
+    task.state = "gone";
+    const of = this.#queue(taskType(task.actor, task.step));
+    of.gone++;
+    if (of.gone < GONE_MAX || of.gone * 2 < of.queue.size) return;
+    for (const entry of of.queue.drain()) if (entry.state === "queued") of.queue.push(entry.tenant, entry);
+    of.gone = 0;
   }
 
   #take(entry: DispatchedTask, type: string): Task | undefined {
@@ -131,19 +162,19 @@ export class Dispatch {
   #later(entry: DispatchedTask, type: string, absent: readonly BlobRef[]): void {
     const again = (): void => {
       if (entry.state !== "queued") return;
-      this.#queue(type).push(entry.tenant, entry);
+      this.#queue(type).queue.push(entry.tenant, entry);
       for (const sink of this.#sinks) sink.demand(type);
     };
     this.#texts.load(entry.runId, absent, again);
   }
 
-  #queue(type: string): FairQueue<DispatchedTask> {
-    let queue = this.#queues.get(type);
-    if (queue === undefined) {
-      queue = new FairQueue(QUANTUM);
-      this.#queues.set(type, queue);
+  #queue(type: string): TypeQueue {
+    let of = this.#queues.get(type);
+    if (of === undefined) {
+      of = { type, queue: new FairQueue(QUANTUM), gone: 0 };
+      this.#queues.set(type, of);
     }
-    return queue;
+    return of;
   }
 }
 
