@@ -165,12 +165,21 @@ function nextHot(code: number, from: ValueReader, atMs: number): JournalEvent {
         stepCount: from.number(),
       };
     case 2:
-      return { type: "step-scheduled", runId: id, ...attempt(from), input: from.nullableInput() };
+      return {
+        type: "step-scheduled",
+        runId: id,
+        step: from.number(),
+        item: from.number(),
+        attempt: from.number(),
+        input: from.nullableInput(),
+      };
     case 3:
       return {
         type: "step-completed",
         runId: id,
-        ...attempt(from),
+        step: from.number(),
+        item: from.number(),
+        attempt: from.number(),
         output: from.payload(),
         worker: workerName(from.string()),
         startedMs: instant(from, atMs),
@@ -180,7 +189,9 @@ function nextHot(code: number, from: ValueReader, atMs: number): JournalEvent {
       return {
         type: "attempt-failed",
         runId: id,
-        ...attempt(from),
+        step: from.number(),
+        item: from.number(),
+        attempt: from.number(),
         failure: from.failure(),
         retryAtMs: instant(from, atMs),
         worker: workerName(from.string()),
@@ -188,7 +199,7 @@ function nextHot(code: number, from: ValueReader, atMs: number): JournalEvent {
         logs: from.nullablePayload(),
       };
     case 5:
-      return { type: "attempt-cancelled", runId: id, ...attempt(from) };
+      return { type: "attempt-cancelled", runId: id, step: from.number(), item: from.number(), attempt: from.number() };
     default:
       throw new CodecError(`There is no event ${code}.`);
   }
@@ -249,10 +260,6 @@ function nextRare(code: number, from: ValueReader, atMs: number): JournalEvent {
     default:
       throw new CodecError(`There is no event ${code}.`);
   }
-}
-
-function attempt(from: ValueReader): { step: number; item: number; attempt: number } {
-  return { step: from.number(), item: from.number(), attempt: from.number() };
 }
 
 function distance(ms: number, atMs: number): Value {

@@ -209,16 +209,34 @@ function readTask(code: number, from: ValueReader, base: number): TaskState {
   const keyEpoch = from.number();
   const input = from.input();
   const firstScheduledMs = from.number() + base;
-  const shared = { attempt, keyEpoch, input, firstScheduledMs };
   switch (code) {
     case 10:
-      return { status: "scheduled", ...shared, scheduledMs: from.number() + base, log: readLog(from, base) };
+      return {
+        status: "scheduled",
+        attempt,
+        keyEpoch,
+        input,
+        firstScheduledMs,
+        scheduledMs: from.number() + base,
+        log: readLog(from, base),
+      };
     case 11:
-      return { status: "backoff", ...shared, retryAtMs: from.number() + base, log: someLog(from, base) };
+      return {
+        status: "backoff",
+        attempt,
+        keyEpoch,
+        input,
+        firstScheduledMs,
+        retryAtMs: from.number() + base,
+        log: someLog(from, base),
+      };
     case 12:
       return {
         status: "completed",
-        ...shared,
+        attempt,
+        keyEpoch,
+        input,
+        firstScheduledMs,
         scheduledMs: from.number() + base,
         startedMs: instant(from, base),
         endedMs: from.number() + base,
@@ -230,13 +248,24 @@ function readTask(code: number, from: ValueReader, base: number): TaskState {
     case 13:
       return {
         status: "failed",
-        ...shared,
+        attempt,
+        keyEpoch,
+        input,
+        firstScheduledMs,
         endedMs: from.number() + base,
         failure: from.failure(),
         log: someLog(from, base),
       };
     case 14:
-      return { status: "abandoned", ...shared, endedMs: from.number() + base, log: readLog(from, base) };
+      return {
+        status: "abandoned",
+        attempt,
+        keyEpoch,
+        input,
+        firstScheduledMs,
+        endedMs: from.number() + base,
+        log: readLog(from, base),
+      };
     default:
       throw new CodecError(`There is no step state ${code}.`);
   }
