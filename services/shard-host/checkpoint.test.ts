@@ -173,6 +173,18 @@ describe("a checkpoint", () => {
     ).toEqual([waiting, working].toSorted());
   });
 
+  it("a start that comes again leaves its waiting run where it is", async () => {
+    const bench = await ShardBench.open(SLEEPER);
+    const key = { idempotencyKey: "k", inputHash: "h" };
+    const first = bench.startOf("sleeper", key);
+    await bench.ask(first);
+    await bench.checkpoint();
+    const again = await bench.ask(bench.startOf("sleeper", key), true);
+    expect([again, bench.shard.load.actors]).toMatchObject([{ runId: first.runId, repeated: true }, 0]);
+    await bench.pass(3_600_000);
+    expect(bench.ends).toMatchObject([{ runId: first.runId, status: "completed" }]);
+  });
+
   it("comes by itself some time after a change, and after a failure tries again", async () => {
     const bench = await ShardBench.open(ONE_STEP);
     await bench.start("one");
