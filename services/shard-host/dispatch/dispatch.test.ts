@@ -51,6 +51,24 @@ describe("tasks", () => {
     expect(bench.pull(1, "blue", "red").map(({ stepName }) => stepName)).toEqual(["b"]);
   });
 
+  it("I7: of one type do not keep a worker from those of another", async () => {
+    const bench = await ShardBench.open(
+      "name: both\nsteps:\n  a: { forEach: '${input}', maxConcurrency: 1000, uses: first }\n  z: { uses: second }\n",
+    );
+    await bench.start("both", JSON.stringify(Array.from({ length: 100 }, () => 1)));
+    expect(bench.pull(4, "first", "second").map(({ taskType }) => taskType)).toContain("second");
+  });
+
+  it("I9: that nobody waits for do not pile up in the queue of a type that nobody serves", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    for (let run = 0; run < 600; run++) {
+      const runId = await bench.start("one");
+      await bench.ask({ type: "terminate", tenant: TENANT, runId, reason: "" });
+    }
+    expect(bench.shard.load.waiting.get("work")).toBe(0);
+    expect(bench.pull()).toEqual([]);
+  });
+
   it("of a list joined from blobs wait until the blobs are read", async () => {
     const bench = await ShardBench.open(
       "name: join\nsteps:\n  each: { forEach: '${input}', uses: work }\n  all: { needs: [each], uses: sum }\n",
