@@ -47,7 +47,7 @@ export interface Worker {
   /**
    * Serves a task type. `fn` gets the task's input and returns its output, a JSON value or a promise of one
    * (`undefined` is null). `Input` is what the workflow promises: check it where that matters. A thrown `TransientError`
-   * or `PermanentError` says how it failed; any other is retried, and shown as unclassified. `fn` must not block the
+   * or `PermanentError` says how it failed; any other is retried, and shown as `WORKER_ERROR`. `fn` must not block the
    * event loop for seconds: the server would take the worker for lost.
    */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the promise where the handler is written

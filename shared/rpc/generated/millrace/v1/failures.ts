@@ -13,7 +13,7 @@ export const protobufFileName = "millrace/v1/failures.proto";
 
 /** How a failure is treated. */
 export const FailureClass = {
-  /** UNSPECIFIED - Not said: treated as transient and marked as unclassified. */
+  /** UNSPECIFIED - Not said: treated as transient. */
   UNSPECIFIED: 0,
   /** TRANSIENT - Worth trying again: time-outs, 429, 5xx, lost connections. */
   TRANSIENT: 1,
