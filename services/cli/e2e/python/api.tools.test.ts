@@ -51,7 +51,11 @@ test("reflection describes the services with all they depend on, in both of its 
     ],
     unknown: true,
   });
-  expect(await called("reflection")).toEqual({ v1: reflection, v1alpha: reflection });
+  expect(await called("reflection")).toEqual({
+    v1: reflection,
+    v1alpha: reflection,
+    called: ["counted", "waits"],
+  });
 });
 
 test("health is told for the server and for each service", async () => {

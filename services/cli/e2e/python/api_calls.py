@@ -12,10 +12,11 @@ import urllib.request
 
 import client
 import grpc
-from google.protobuf import descriptor_pb2, json_format
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_status import rpc_status
 from millrace.v1 import runs_pb2, runs_pb2_grpc, workflows_pb2, workflows_pb2_grpc
 
@@ -65,7 +66,17 @@ def listed(runs, workflow, status):
 
 def reflection(channel):
     """Both versions of gRPC's reflection; their messages are the same, and Python's package brings the older one."""
-    return {version: reflected(channel, version) for version in ("v1", "v1alpha")}
+    return {**{version: reflected(channel, version) for version in ("v1", "v1alpha")}, "called": called_unseen(channel)}
+
+
+def called_unseen(channel):
+    """Calls a method that it knows by reflection alone."""
+    pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    method = pool.FindServiceByName("millrace.v1.WorkflowService").FindMethodByName("ListWorkflows")
+    ask, answer = (message_factory.GetMessageClass(kind) for kind in (method.input_type, method.output_type))
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    call = channel.unary_unary(path, request_serializer=ask.SerializeToString, response_deserializer=answer.FromString)
+    return [workflow.name for workflow in call(ask(page_size=2), timeout=WAIT_S).workflows]
 
 
 def reflected(channel, version):

@@ -103,7 +103,7 @@ describe("with two workers", () => {
   test("an exception nobody classified is tried again to the last attempt", async () => {
     const { run, steps } = await server.finishedRun("broken", null);
     expect(steps[0]?.attempts).toBe(4);
-    expect(run.failure).toMatchObject({ code: "WORKER_ERROR", message: "ValueError('thrown by mistake')" });
+    expect(run.failure).toMatchObject({ code: "WORKER_ERROR", class: "FAILURE_CLASS_TRANSIENT", message: "ValueError('thrown by mistake')" });
   });
 
   test("an output over the limit fails its step alone, and one just below it comes through", async () => {
@@ -146,12 +146,13 @@ test("SIGTERM drains a worker: others get what comes, it ends with what it has",
   await using leaving = await startWorker("leaving");
   const runId = await server.startRun("wait", done.path);
   await leaving.waitForLine(new RegExp(`begins ${runId}`));
-  await using _staying = await startWorker("staying");
+  await using staying = await startWorker("staying");
   leaving.signal("SIGTERM");
   const { run } = await server.finishedRun("echo", 1);
   expect(run.status).toBe("RUN_STATUS_COMPLETED");
   await done.write();
   expect(await leaving.exited).toEqual({ code: 0, signal: null });
+  expect(await staying.kill("SIGTERM")).toEqual({ code: 0, signal: null });
   await server.ended(runId);
   expect((await server.timeline(runId)).steps[0]).toMatchObject({ attempts: 1, worker: "leaving@1" });
 });
