@@ -103,7 +103,11 @@ describe("with two workers", () => {
   test("an exception nobody classified is tried again to the last attempt", async () => {
     const { run, steps } = await server.finishedRun("broken", null);
     expect(steps[0]?.attempts).toBe(4);
-    expect(run.failure).toMatchObject({ code: "WORKER_ERROR", class: "FAILURE_CLASS_TRANSIENT", message: "ValueError('thrown by mistake')" });
+    expect(run.failure).toMatchObject({
+      code: "WORKER_ERROR",
+      class: "FAILURE_CLASS_TRANSIENT",
+      message: "ValueError('thrown by mistake')",
+    });
   });
 
   test("an output over the limit fails its step alone, and one just below it comes through", async () => {
