@@ -1,11 +1,11 @@
-// Four kinds of tests, told apart by file name, so that a target can run one kind and CI can count each.
+// Kinds of tests, told apart by file name, so that a target can run one kind and CI can count each.
 import { defineConfig } from "vitest/config";
 
 /** Not ours, written by a generator, or broken on purpose. */
 const exclude = ["**/node_modules/**", "**/generated/**", "**/testdata/**"];
 
 /** Kinds with a suffix of their own; a plain `x.test.ts` is a unit test. */
-const SUFFIXES = ["conformance", "sim", "e2e"] as const;
+const SUFFIXES = ["conformance", "sim", "e2e", "tools"] as const;
 
 export default defineConfig({
   test: {
@@ -43,6 +43,16 @@ export default defineConfig({
           // Each starts processes with servers of their own: one file at a time, or they time each other out.
           fileParallelism: false,
           testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "tools",
+          include: ["**/*.tools.test.ts"],
+          exclude,
+          fileParallelism: false,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
