@@ -26,6 +26,8 @@ export interface FollowedStart {
   readonly replied: Promise<Done | Refused>;
   /** Never settles for a refused start. */
   readonly ended: Promise<RunEnd>;
+  /** The caller waits no more. */
+  readonly forget: () => void;
 }
 
 /** Hands in one start and waits for its answer and the run's end. */
@@ -41,7 +43,7 @@ export function followOne(shards: Shards, command: RunCommand): FollowedStart {
     },
   };
   shards.submit(origin, [{ ref: 0, command, notifyEnd: true }]);
-  return { replied: reply.promise, ended: end.promise };
+  return { replied: reply.promise, ended: end.promise, forget: () => shards.forget(origin) };
 }
 
 /** Hands in a batch and waits for all answers, in the batch's order. Refs must be its indices. */

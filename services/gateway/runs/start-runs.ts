@@ -39,6 +39,7 @@ export async function startRun(
   if (reply instanceof Refused) return reply;
   const end = await before(followed.ended, context.signal);
   if (end === undefined) {
+    followed.forget();
     return new DeadlinePassed(`Run ${reply.runId} has not ended by the call's deadline; it goes on.`);
   }
   return { runId: reply.runId, repeatedStart: reply.repeated, end: await runEndMessage(ports.blobs, end, 0) };

@@ -117,6 +117,15 @@ describe("a submit stream", () => {
     expect(wire.over).toMatchObject({ refusal: { code: "SHARD_OVERLOADED" } });
   });
 
+  it("I9: whose client has gone waits for no more ends", async () => {
+    const { shards, stream } = await setUp();
+    stream.frame(frame(0, 2, SubmitAnswers.ENDS));
+    expect(shards.forgotten).toEqual([]);
+    stream.abandon();
+    stream.abandon();
+    expect(shards.forgotten).toEqual([stream]);
+  });
+
   it("tells starts and ends in either order, each once, in frames far below 4 MiB", async () => {
     const { clock, shards, wire, stream } = await setUp();
     stream.frame(frame(1, 200, SubmitAnswers.STARTS_AND_ENDS));

@@ -134,6 +134,7 @@ export class SubmitStream implements Origin {
 
   /** The client has gone: what it started goes on, nobody is told. */
   abandon(): void {
+    if (!this.#over && this.#open.size > 0) this.#ports.shards.forget(this);
     this.#over = true;
     this.#open.clear();
     this.#largeEnds.clear();

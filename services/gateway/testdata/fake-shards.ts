@@ -24,6 +24,8 @@ export interface Handed {
 export class FakeShards implements Shards {
   /** Everything handed in, in order. */
   readonly handed: Handed[] = [];
+  /** Those who want to hear of no more ends. */
+  readonly forgotten: Origin[] = [];
   /** What waits for workers. */
   readonly queue: Task[] = [];
   readonly views = new Map<string, RunView>();
@@ -44,6 +46,10 @@ export class FakeShards implements Shards {
       if (reply !== undefined) replies.push(reply);
     }
     if (replies.length > 0) setImmediate(() => origin.replied(replies));
+  }
+
+  forget(origin: Origin): void {
+    this.forgotten.push(origin);
   }
 
   /** Tells whoever started the run how it ended. */
