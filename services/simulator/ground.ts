@@ -22,6 +22,10 @@ export function ground(world: World): Ground {
     journalTap: (server, shard) => journalTap(world, server, shard, disk(shard)),
     storeTap: (server, shard) => storeTap(world, server, shard),
     sliceOutcome: () => world.chaos.sliceOutcome(),
+    resultAnswered: (command, reply) => {
+      const call = { ref: world.nextRef(), command, notifyEnd: false, sentAt: world.sentAt(command) };
+      world.see({ type: "reply", call, reply });
+    },
     observer: (server, shard) => ({
       recovering() {},
       recovered: ({ records, live, term }) =>

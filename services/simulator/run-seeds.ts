@@ -13,13 +13,12 @@ const SEEDS_AN_ORDER = 125;
 /** Runs `count` seeds from `first` and tells of each as it is done. Rejects when a runner breaks down. */
 export async function runSeeds(first: number, count: number, tell: (report: SeedReport) => void): Promise<void> {
   const seeds = Array.from({ length: count }, (_, index) => first + index);
-  const isReal = (seed: number): boolean => seed % REAL_BOUNDS_EVERY === 0;
   const orders = [
     ...ordersOf(
-      seeds.filter((seed) => !isReal(seed)),
+      seeds.filter((seed) => !keepsRealBounds(seed)),
       "small",
     ),
-    ...ordersOf(seeds.filter(isReal), "real"),
+    ...ordersOf(seeds.filter(keepsRealBounds), "real"),
   ];
   const lane = async (): Promise<void> => {
     for (let order = orders.shift(); order !== undefined; order = orders.shift()) await run(order, tell);
@@ -55,4 +54,8 @@ function run(order: RunnerOrder, tell: (report: SeedReport) => void): Promise<vo
       else reject(new Error(`A runner of seeds ended with code ${code ?? "none"}.`));
     });
   });
+}
+
+function keepsRealBounds(seed: number): boolean {
+  return seed % REAL_BOUNDS_EVERY === 0;
 }

@@ -26,7 +26,8 @@ export interface SeedReport {
 const TRACE_LINES = 60;
 const RUN_ID = /[0-9a-hjkmnp-tv-z]{20}/;
 
-const order: RunnerOrder = JSON.parse(argv[2] ?? "");
+const order: unknown = JSON.parse(argv[2] ?? "null");
+if (!isOrder(order)) throw new Error("This is started by run-seeds.ts, with an order.");
 const mutant = MUTANTS.find(({ name }) => name === order.mutant);
 if (order.mutant !== null && mutant === undefined) throw new Error(`There is no mutant "${order.mutant}".`);
 install([...(order.bounds === "small" ? SMALL_BOUNDS : []), ...(mutant?.patches ?? [])]);
@@ -48,3 +49,7 @@ for (const seed of order.seeds) {
   if (violation !== null && mutant !== undefined) break;
 }
 process.disconnect?.();
+
+function isOrder(value: unknown): value is RunnerOrder {
+  return typeof value === "object" && value !== null && "seeds" in value && "bounds" in value && "mutant" in value;
+}

@@ -1,11 +1,13 @@
 // One process of Millrace over memory ports: the real shards, node, registry and task hub. It can die at any instant.
 import type { Blobs } from "@millrace/blobs/blobs.ts";
 import type { Clock } from "@millrace/clock/clock.ts";
-import { TaskHub } from "@millrace/gateway/tasks/task-hub.ts";
+import { type HubShards, TaskHub } from "@millrace/gateway/tasks/task-hub.ts";
 import { JournalLocked } from "@millrace/journal/journal.ts";
 import type { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
+import type { Origin, Reply } from "@millrace/link/link.ts";
 import { shardId } from "@millrace/model/ids.ts";
+import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { Node } from "@millrace/shard-host/node.ts";
 import { JournaledRegistry } from "@millrace/shard-host/registry/registry.ts";
 import { Shard } from "@millrace/shard-host/shard.ts";
@@ -32,6 +34,8 @@ export interface Ground {
   storeTap(server: Server, shard: number): StoreTap;
   sliceOutcome(): SliceOutcome;
   observer(server: Server, shard: number): ShardObserver;
+  /** A result the hub handed in was answered. */
+  resultAnswered(command: RunCommand, reply: Reply): void;
 }
 
 export class Server {
@@ -49,7 +53,7 @@ export class Server {
     this.clock = clock;
     this.registry = registry;
     this.node = new Node(ground.disks.map((disk, index) => this.#shard(ground, disk, index)));
-    this.hub = new TaskHub(this.node, clock);
+    this.hub = new TaskHub(overheard(this, ground), clock);
     this.node.connect(this.hub);
   }
 
@@ -88,4 +92,25 @@ export class Server {
       observer: ground.observer(this, index),
     });
   }
+}
+
+/** The node as the hub sees it, with somebody listening to what becomes of results. */
+function overheard({ node }: Server, ground: Ground): HubShards {
+  return {
+    pull: (taskTypes, credits, deliver) => node.pull(taskTypes, credits, deliver),
+    submit(origin, batch) {
+      const commands = new Map(batch.map(({ ref, command }) => [ref, command]));
+      const listener: Origin = {
+        replied(replies) {
+          for (const reply of replies) {
+            const command = commands.get(reply.ref);
+            if (command !== undefined) ground.resultAnswered(command, reply);
+          }
+          origin.replied(replies);
+        },
+        ended: (ends) => origin.ended(ends),
+      };
+      node.submit(listener, batch);
+    },
+  };
 }

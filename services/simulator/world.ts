@@ -155,6 +155,7 @@ export class World implements Scene, Victim {
     if (this.#server !== null && this.#phase !== "over") this.#crash ??= { name, bytesKept };
   }
 
+  /** The new process serves, while clients and workers do not know yet; they come over when both are gone. */
   usurp(): void {
     const old = this.#server;
     if (old === null || this.#isStopping || this.#crash !== null) return;
@@ -163,12 +164,19 @@ export class World implements Scene, Victim {
     this.see({ type: "disturbed" });
     old.isUsurped = true;
     this.#server = null;
+    const usurper: { server: Server | null } = { server: null };
     this.clock.after(between(this.#prng, 100, 3_000), () => {
       old.die();
+      usurper.server?.die();
       this.#disconnect();
       this.#boot();
     });
-    this.#usurper(old);
+    const takeOver = async (): Promise<void> => {
+      usurper.server = await Server.make(ground(this), ++this.#boots);
+      this.trace(`process ${usurper.server.serial} takes over from ${old.serial}`);
+      await usurper.server.node.open();
+    };
+    takeOver().catch((error: unknown) => this.#bootFailed(error));
   }
 
   stop(): void {
@@ -191,7 +199,7 @@ export class World implements Scene, Victim {
 
   burst(): void {
     if (this.#server === null || this.#isStopping) return;
-    const call = burst(this, this.#prng, this.#server, between(this.#prng, 100, 240));
+    const call = burst(this, this.#prng, this.#server, between(this.#prng, 100, 400));
     if (call !== undefined) this.jury.sentBesideBurst(call);
   }
 
@@ -236,18 +244,6 @@ export class World implements Scene, Victim {
       for (const name of workflowNames(3))
         await server.registry.register(tenant, randomDefinition(this.#prng, name), "");
     for (const tenant of [NOISY, QUIET]) await server.registry.register(tenant, momentaryDefinition(MOMENTARY), "");
-  }
-
-  /** Begins to serve while the old process does not know yet; clients and workers come over when that one is gone. */
-  #usurper(old: Server): void {
-    Server.make(ground(this), ++this.#boots).then(
-      async (server) => {
-        this.trace(`process ${server.serial} takes over from ${old.serial}`);
-        await server.node.open();
-        server.die();
-      },
-      (error: unknown) => this.#bootFailed(error),
-    );
   }
 
   async #die({ name, bytesKept }: Crash): Promise<void> {
@@ -315,7 +311,7 @@ export class World implements Scene, Victim {
     if (seen.type === "event") this.coverage.count(`event: ${seen.event.type}`);
     if (seen.type === "record")
       this.trace(`shard ${seen.shard} record ${seen.record.position} of term ${seen.record.term}`);
-    if (seen.type === "event" && "runId" in seen.event) this.trace(`  ${JSON.stringify(seen.event)}`);
+    if (seen.type === "event" && "runId" in seen.event) this.log.add(seen.event);
     if (seen.type === "end") this.coverage.count("answer: end told");
     if (seen.type !== "reply") return;
     const { reply, call } = seen;

@@ -181,22 +181,25 @@ export class Client {
     const prng = this.#prng;
     const before = prng.chance(0.2) ? pickAny(prng, this.#signals) : undefined;
     if (before !== undefined) return this.#send(before, "signal again");
-    const runId = this.#someRun();
+    const run = this.#someRun();
     const name = pick(prng, SIGNAL_NAMES);
     // Now and then more than a run takes.
     const times = prng.chance(0.1) ? 8 : 1;
     for (let time = 0; time < times; time++) {
       const signalId = `signal-${this.#serial++}`;
       const { tenant } = this;
-      this.#send({ type: "signal", tenant, runId, signalId, name, payload: json('{"ok":true}') }, "signal");
+      this.#send({ type: "signal", tenant, runId: run, signalId, name, payload: json('{"ok":true}') }, "signal");
     }
   }
 
   #steer(): void {
     const type = pick(this.#prng, ["cancel", "terminate", "pause", "resume", "pause", "resume"] as const);
-    const runId = this.#someRun();
+    const run = this.#someRun();
     const { tenant } = this;
-    this.#send(type === "resume" ? { type, tenant, runId } : { type, tenant, runId, reason: `because ${type}` }, type);
+    this.#send(
+      type === "resume" ? { type, tenant, runId: run } : { type, tenant, runId: run, reason: `because ${type}` },
+      type,
+    );
   }
 
   #retry(): void {

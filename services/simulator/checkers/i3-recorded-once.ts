@@ -86,6 +86,13 @@ class Once {
       }
       case "signal":
         return this.#first(`signal ${command.signalId} of ${command.runId}`, call, reply);
+      case "result": {
+        if (reply.repeated) return undefined;
+        const { runId, epoch, step, item, attempt } = command.result;
+        const place = `step ${step} item ${item} of ${runId} in epoch ${epoch}`;
+        if (!this.#recorded.has(`attempt ${attempt} at ${place}`)) return `a result for ${place} counted elsewhere`;
+        return this.#first(`result of attempt ${attempt} at ${place}`, call, reply);
+      }
       case "retry":
         return this.#first(`retry ${command.requestId} of ${command.runId}`, call, reply);
       default:

@@ -2,8 +2,8 @@ import { RECORD_BYTES_MAX } from "@millrace/journal/journal.ts";
 import { MAILBOX_CALLS_MAX, MAILBOX_STARTS_MAX, OVERLAY_BYTES_MAX } from "@millrace/shard-host/limits.ts";
 import type { Checker } from "./observation.ts";
 
-/** Results and housekeeping in the mailbox: bounded by credits, and by one letter a live run and timer. */
-const MAILBOX_OTHERS_MAX = 20_000;
+/** Results and housekeeping in the mailbox: in a world of this size, few workers with few credits, and few timers. */
+const MAILBOX_OTHERS_MAX = 100;
 /** What runs that end may add to the overlay after intake has stopped: these were under way already. */
 const OVERLAY_SLACK_BYTES = 4 * 1024 * 1024;
 

@@ -22,8 +22,17 @@ export interface TrueRun {
   readonly state: RunState;
   /** The last record that touched it. */
   position: Position;
-  /** Its canonical bytes after each record that touched it. */
-  readonly versions: Map<Position, Buffer>;
+  /** What it was after each record that touched it, oldest first. */
+  readonly versions: Map<Position, Version>;
+}
+
+/** A run as of a record. */
+export interface Version {
+  /** Canonical. */
+  readonly bytes: Buffer;
+  readonly timeMs: number;
+  /** The record's events of the run. */
+  readonly events: readonly RunEvent[];
 }
 
 export class Truth {
@@ -75,25 +84,29 @@ export class Truth {
   }
 
   #fold(shard: number, record: JournalRecord): void {
-    const touched = new Set<RunId>();
+    const touched = new Map<RunId, RunEvent[]>();
     decodeEvents(record.body, record.timeMs, (event) => {
       this.#apply(shard, event, record);
-      if (event.type !== "shard-claimed" && event.type !== "definition-pinned") touched.add(event.runId);
+      if (event.type !== "shard-claimed" && event.type !== "definition-pinned") {
+        const events = touched.get(event.runId);
+        if (events === undefined) touched.set(event.runId, [event]);
+        else events.push(event);
+      }
       this.#see({ type: "event", shard, event, record });
     });
-    for (const runId of touched) {
+    for (const [runId, events] of touched) {
       const run = this.runs.get(runId);
       if (run === undefined) continue;
       run.position = record.position;
-      run.versions.set(record.position, encodeRunState(run.state));
+      run.versions.set(record.position, { bytes: encodeRunState(run.state), timeMs: record.timeMs, events });
     }
   }
 
   #apply(shard: number, event: JournalEvent, record: JournalRecord): void {
     if (event.type === "shard-claimed") return;
     if (event.type === "definition-pinned") {
-      // Checked before it was registered.
-      const definition: Definition = JSON.parse(event.body);
+      const definition: unknown = JSON.parse(event.body);
+      if (!isDefinition(definition)) throw new Violation("I5", `${event.workflow} is pinned to no definition`);
       const plans = (this.#plans[shard] ??= new Map());
       plans.set(`${event.tenant}/${event.workflow}@${event.version}`, compilePlan(definition));
       return;
@@ -126,4 +139,9 @@ export class Truth {
 /** Names an attempt. */
 export function attemptName({ runId, epoch, step, item, attempt }: TaskToken): string {
   return `${runId}/${epoch}/${step}/${item}/${attempt}`;
+}
+
+/** Its rest was checked before it was registered. */
+function isDefinition(value: unknown): value is Definition {
+  return typeof value === "object" && value !== null && "steps" in value;
 }

@@ -171,7 +171,7 @@ export class Chaos {
   }
 
   #armAppend(): void {
-    const { coverage, trace, clock } = this.#victim;
+    const { coverage, clock } = this.#victim;
     const disk = pickDisk(this.#prng, this.#victim.disks);
     if (this.#prng.chance(0.1)) {
       this.#claimFault = { type: "unknown", written: this.#prng.chance(0.5) };
@@ -189,7 +189,7 @@ export class Chaos {
     ]);
     disk.log.failNext(fault);
     coverage.count(`fault: append ${nameOf(fault)}`);
-    trace.call(this.#victim, `the next append is to end ${nameOf(fault)}`);
+    this.#victim.trace(`the next append is to end ${nameOf(fault)}`);
     if (fault.type === "delay") clock.after(between(this.#prng, 10, SPELL_MS_MAX), () => disk.log.release());
   }
 

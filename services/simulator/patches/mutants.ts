@@ -1,4 +1,5 @@
-// The safety code, broken on purpose, one piece at a time: each mutant must be caught by some seed.
+// The safety code, broken on purpose, one piece at a time: each mutant must be caught by some seed. A mutant whose text is
+// not found any more fails loudly: it has to follow the code it breaks.
 import type { Patch } from "./patch.ts";
 
 export interface Mutant {
@@ -9,135 +10,112 @@ export interface Mutant {
 }
 
 const HOST = "services/shard-host";
+const RUN = "shared/core/run";
 const LOG = "shared/journal/memory/log.ts";
 
 export const MUTANTS: readonly Mutant[] = [
-  {
-    name: "ack barrier off",
-    seedsMax: 10,
-    patches: [
-      {
-        file: `${HOST}/turn-loop.ts`,
-        find: "    this.#inFlight = turn;\n",
-        put: "    this.#perform(turn);\n    this.#inFlight = turn;\n",
-      },
+  // I1
+  mutant("ack barrier off", 10, [
+    `${HOST}/turn-loop.ts`,
+    "    this.#inFlight = turn;\n",
+    "    this.#perform(turn);\n    this.#inFlight = turn;\n",
+  ]),
+  mutant("reads not held", 60, [
+    `${HOST}/turn-loop.ts`,
+    "else if (seen <= this.#scene.commit.acked) leave();",
+    "else if (seen >= 0) leave();",
+  ]),
+  mutant("unknown taken for written", 30, [
+    `${HOST}/commit.ts`,
+    "      done(outcome);",
+    '      done(outcome.type === "unknown" ? { type: "appended" } : outcome);',
+  ]),
+  // I2
+  mutant("fence off", 60, [
+    LOG,
+    "return append.fence !== this.#fence || append.expected !== this.#tail.position;",
+    "return append.fence === FENCED;",
+  ]),
+  mutant(
+    "chain off",
+    60,
+    [LOG, "if (!this.#refuses(append)) this.#store(append);", "this.#store(append);"],
+    [
+      "shared/journal/record.ts",
+      "const wrong = wrongHeader(bytes, offset) ?? wrongSuccessor(bytes, offset, previous);",
+      "const wrong = wrongHeader(bytes, offset);",
     ],
-  },
-  {
-    name: "reads not held",
-    seedsMax: 60,
-    patches: [
-      {
-        file: `${HOST}/turn-loop.ts`,
-        find: "else if (seen <= this.#scene.commit.acked) leave();",
-        put: "else if (seen >= 0) leave();",
-      },
-    ],
-  },
-  {
-    name: "de-duplication of results off",
-    seedsMax: 20,
-    patches: [
-      {
-        file: "shared/core/run/commands/result.ts",
-        find: 'if (task?.status !== "scheduled" || task.attempt !== attempt) return REPEATED;',
-        put: "if (task === undefined) return REPEATED;",
-      },
-    ],
-  },
-  {
-    name: "epoch of results ignored",
-    seedsMax: 200,
-    patches: [{ file: "shared/core/run/commands/result.ts", find: "run.epoch !== result.epoch || ", put: "" }],
-  },
-  {
-    name: "resume empty",
-    seedsMax: 20,
-    patches: [
-      {
-        file: "shared/core/run/resume.ts",
-        find: "if (run.endedMs !== 0) return;",
-        put: "if (run.runId !== '') return;",
-      },
-    ],
-  },
-  {
-    name: "fence off",
-    seedsMax: 60,
-    patches: [
-      {
-        file: LOG,
-        find: "return append.fence !== this.#fence || append.expected !== this.#tail.position;",
-        put: "return append.fence === FENCED;",
-      },
-    ],
-  },
-  {
-    name: "chain off",
-    seedsMax: 60,
-    patches: [
-      { file: LOG, find: "if (!this.#refuses(append)) this.#store(append);", put: "this.#store(append);" },
-      {
-        file: "shared/journal/record.ts",
-        find: "const wrong = wrongHeader(bytes, offset) ?? wrongSuccessor(bytes, offset, previous);",
-        put: "const wrong = wrongHeader(bytes, offset);",
-      },
-    ],
-  },
-  {
-    name: "overlay dropped",
-    seedsMax: 10,
-    patches: [{ file: `${HOST}/actors.ts`, find: "this.overlay.set(actor.runId, {", put: "void (actor.runId, {" }],
-  },
-  {
-    name: "checkpoint of what is not durable",
-    seedsMax: 60,
-    patches: [{ file: `${HOST}/checkpoint.ts`, find: "> commit.acked) restless", put: "> Infinity) restless" }],
-  },
-  {
-    name: "truncated before it is flushed",
-    seedsMax: 60,
-    patches: [
-      {
-        file: `${HOST}/checkpoint.ts`,
-        find: "    this.#scene.store.flush((outcome) => {",
-        put: "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
-      },
-    ],
-  },
-  {
-    name: "keys not restored",
-    seedsMax: 10,
-    patches: [
-      {
-        file: `${HOST}/recovery.ts`,
-        find: 'if (event.idempotencyKey === "") return;',
-        put: 'if (event.idempotencyKey !== "?") return;',
-      },
-    ],
-  },
-  {
-    name: "timers not re-armed",
-    seedsMax: 20,
-    patches: [{ file: "shared/core/run/resume.ts", find: "if (dueMs > 0) ", put: "if (dueMs < 0) " }],
-  },
-  {
-    name: "replay skips nothing",
-    seedsMax: 60,
-    patches: [
-      { file: `${HOST}/recovery.ts`, find: "if (actor.position >= record.position && !actor.dirty) return;", put: "" },
-      { file: `${HOST}/recovery.ts`, find: "if (actor.position > record.position) return;", put: "" },
-    ],
-  },
-  {
-    name: "start without a look at its key",
-    seedsMax: 10,
-    patches: [
-      {
-        file: `${HOST}/decider.ts`,
-        find: 'command.idempotencyKey === "" ? undefined :',
-        put: 'command.idempotencyKey !== "?" ? undefined :',
-      },
-    ],
-  },
+  ),
+  mutant("records follow the wall clock", 60, [
+    `${HOST}/turn-loop.ts`,
+    "Math.max(clock.nowMs(), commit.timeMs)",
+    "clock.nowMs()",
+  ]),
+  // I3
+  mutant("de-duplication of results off", 20, [
+    `${RUN}/commands/result.ts`,
+    'if (task?.status !== "scheduled" || task.attempt !== attempt) return REPEATED;',
+    "if (task === undefined) return REPEATED;",
+  ]),
+  mutant("epoch of results ignored", 250, [`${RUN}/commands/result.ts`, "run.epoch !== result.epoch || ", ""]),
+  mutant("de-duplication of signals off", 20, [
+    `${RUN}/commands/signal.ts`,
+    'if (signalId !== "" && run.signalIds.includes(signalId)) return REPEATED;',
+    "",
+  ]),
+  mutant("start without a look at its key", 10, [
+    `${HOST}/decider.ts`,
+    'command.idempotencyKey === "" ? undefined :',
+    'command.idempotencyKey !== "?" ? undefined :',
+  ]),
+  mutant("task key of each attempt", 20, [
+    `${HOST}/dispatch/dispatch.ts`,
+    "-${entry.item + 1}`",
+    "-${entry.item + 1}-${entry.attempt}`",
+  ]),
+  // I4
+  mutant("ends told again", 60, [
+    `${HOST}/end-watch.ts`,
+    "if (watchers !== undefined) this.#watchers.delete(runId);",
+    "",
+  ]),
+  mutant("ends told to the refused", 100, [`${HOST}/shard.ts`, "this.#ends.drop(letters);", ""]),
+  // I5
+  mutant("checkpoint of what is not durable", 60, [
+    `${HOST}/checkpoint.ts`,
+    "> commit.acked) restless",
+    "> Number.POSITIVE_INFINITY) restless",
+  ]),
+  mutant(
+    "replay skips nothing",
+    60,
+    [`${HOST}/recovery.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
+    [`${HOST}/recovery.ts`, "if (actor.position > record.position) return;", ""],
+  ),
+  mutant("resume empty", 20, [`${RUN}/resume.ts`, "if (run.endedMs !== 0) return;", 'if (run.runId !== "") return;']),
+  mutant("timers not re-armed", 20, [`${RUN}/resume.ts`, "if (dueMs > 0) ", "if (dueMs < 0) "]),
+  // I6
+  mutant("overlay dropped", 10, [`${HOST}/actors.ts`, "this.overlay.set(actor.runId, {", "void (actor.runId, {"]),
+  mutant("truncated before it is flushed", 60, [
+    `${HOST}/checkpoint.ts`,
+    "    this.#scene.store.flush((outcome) => {",
+    "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
+  ]),
+  mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
+  // I7, I8, I9
+  mutant("one queue for all tenants", 200, [
+    `${HOST}/mailbox.ts`,
+    ".push(letter.command.tenant, letter)",
+    '.push("", letter)',
+  ]),
+  mutant("refused after it was decided", 20, [
+    `${HOST}/decider.ts`,
+    "turn.reply(letter.origin, done(letter.ref, command.runId, false, 1))",
+    "refuse(letter, workflowNotFound(command), turn)",
+  ]),
+  mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "this.#mailbox.starts >= MAILBOX_STARTS_MAX", "false"]),
 ];
+
+function mutant(name: string, seedsMax: number, ...changes: (readonly [string, string, string])[]): Mutant {
+  return { name, seedsMax, patches: changes.map(([file, find, put]) => ({ file, find, put })) };
+}
