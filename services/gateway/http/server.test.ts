@@ -164,7 +164,7 @@ describe("calls", () => {
       method: "OPTIONS",
       headers: { origin: "https://elsewhere.example", "access-control-request-method": "POST" },
     });
-    expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([405, null]);
+    expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([403, null]);
   });
 });
 

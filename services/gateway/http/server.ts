@@ -13,6 +13,7 @@ import { DELIVERY_BYTES_MAX, deliver, type WebhookPorts } from "../webhooks/deli
 import { sendFailure, sendJson, sendStatus, sendText } from "./answers.ts";
 import { contextOf } from "./call-context.ts";
 import { type JsonCall, jsonCalls } from "./json-calls.ts";
+import { isLoopback, strangerAtLoopback } from "./local-callers.ts";
 import { BodyReader } from "./read-body.ts";
 import { serveWatch } from "./watch-events.ts";
 
@@ -48,7 +49,7 @@ export async function startHttpServer(
   parts: HttpParts,
   listen: { readonly host: string; readonly port: number },
 ): Promise<HttpServer> {
-  const handler = new HttpHandler(parts);
+  const handler = new HttpHandler(parts, isLoopback(listen.host));
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS },
     (request, response) => handler.handle(request, response),
@@ -70,8 +71,12 @@ class HttpHandler {
   readonly #calls: ReadonlyMap<string, JsonCall>;
   readonly #bodies = new BodyReader();
 
-  constructor(parts: HttpParts) {
+  /** Whether only callers of this machine can be meant. */
+  readonly #localOnly: boolean;
+
+  constructor(parts: HttpParts, localOnly: boolean) {
     this.#parts = parts;
+    this.#localOnly = localOnly;
     this.#calls = jsonCalls(parts.calls);
   }
 
@@ -86,6 +91,12 @@ class HttpHandler {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = pathOf(request);
+    const { host, origin } = request.headers;
+    const stranger = this.#localOnly ? strangerAtLoopback({ host, origin }) : undefined;
+    if (stranger !== undefined) {
+      sendStatus(response, "PERMISSION_DENIED", stranger);
+      return;
+    }
     if (request.method === "GET" || request.method === "HEAD") {
       await this.#look(path, response);
       return;

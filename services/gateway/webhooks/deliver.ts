@@ -14,7 +14,7 @@ import type { WebhookRoute, WebhookRoutes } from "./routes.ts";
 import { SecretMissing, type Secrets } from "./secrets.ts";
 import { verifyGithub } from "./verify/github.ts";
 import { verifyNone } from "./verify/none.ts";
-import { verifyStandardWebhooks } from "./verify/standard-webhooks.ts";
+import { standardSecretFault, verifyStandardWebhooks } from "./verify/standard-webhooks.ts";
 import type { Delivery, Verification } from "./verify/verification.ts";
 
 export interface WebhookPorts {
@@ -132,6 +132,11 @@ async function verify(
   try {
     const secrets = await parts.secrets.resolve(scheme.secret);
     if (scheme.scheme === "github") return verifyGithub(delivery, secrets);
+    // A key that could be guessed is as good as none, even beside a sound one.
+    for (const secret of secrets) {
+      const fault = standardSecretFault(secret);
+      if (fault !== undefined) throw new SecretMissing(`A secret of ${scheme.secret} ${fault}.`);
+    }
     const { toleranceMs } = scheme;
     return verifyStandardWebhooks(delivery, secrets, { nowMs: parts.ports.clock.nowMs(), toleranceMs });
   } catch (error: unknown) {

@@ -50,6 +50,20 @@ export function verifyStandardWebhooks(
   return { type: "genuine", deliveryId, event: "", headers: ["webhook-id"] };
 }
 
+/** The fewest bytes of a key, as the specification says. A shorter one, above all an empty one, could be guessed. */
+const KEY_BYTES_MIN = 24;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/** What is wrong with a secret, in words that do not give it away; undefined = nothing. */
+export function standardSecretFault(secret: string): string | undefined {
+  const encoded = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : secret;
+  if (!BASE64.test(encoded)) return "is not base64, with or without whsec_ before it";
+  const { length } = keyOf(secret);
+  return length < KEY_BYTES_MIN
+    ? `has ${length} bytes; a Standard Webhooks key has ${KEY_BYTES_MIN} at least`
+    : undefined;
+}
+
 function keyOf(secret: string): Buffer {
   return Buffer.from(secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : secret, "base64");
 }
