@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 const exclude = ["**/node_modules/**", "**/generated/**", "**/testdata/**"];
 
 /** Kinds with a suffix of their own; a plain `x.test.ts` is a unit test. */
-const SUFFIXES = ["conformance", "sim", "e2e", "tools"] as const;
+const SUFFIXES = ["conformance", "sim", "e2e", "disk", "tools"] as const;
 
 export default defineConfig({
   test: {
@@ -44,6 +44,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "disk",
+          // Fills a file system of its own, which takes a mount: Linux, and root or user namespaces.
+          include: ["**/*.disk.test.ts"],
+          exclude,
+          testTimeout: 180_000,
         },
       },
       {

@@ -46,6 +46,11 @@ export class FileJournal implements Journal {
   #active: ActiveSegment | null;
   #tail: JournalTail;
   #isInFlight = false;
+  /**
+   * There was no room for another segment. Until there is, nothing is appended to this one either: a small record would
+   * get in where a large one did not, and its writer would believe that there is room again.
+   */
+  #isFull = false;
   /** After `stale` or `unknown`. */
   #isDead = false;
   #isClosed = false;
@@ -81,7 +86,7 @@ export class FileJournal implements Journal {
     }
     this.#isInFlight = true;
     const active = this.#active;
-    if (active !== null && active.offset + frame.length <= active.segment.bytes) {
+    if (active !== null && !this.#isFull && active.offset + frame.length <= active.segment.bytes) {
       this.#write(active, frame, next, done);
       return;
     }
@@ -175,6 +180,7 @@ export class FileJournal implements Journal {
   async #roll(frame: Uint8Array, next: JournalTail): Promise<AppendOutcome> {
     const { disk, spares, segmentBytes } = this.#parts;
     const spare = await spares.take(segmentBytes);
+    this.#isFull = spare === null;
     if (spare === null) return FULL;
     const segment: Segment = { first: next.position, name: segmentName(next.position), bytes: spare.bytes };
     await disk.rename(spare.name, segment.name);

@@ -70,7 +70,8 @@ async function readClientLog(path: string): Promise<Map<string, Account>> {
     const line = JSON.parse(text) as ClientLine;
     if (line.type === "submitted") {
       const { key, workflow, order } = line;
-      accounts.set(key, { workflow, order, runIds: new Set(), ends: [], signalled: false });
+      // Submitted again after a refusal, it stays one account.
+      if (!accounts.has(key)) accounts.set(key, { workflow, order, runIds: new Set(), ends: [], signalled: false });
       continue;
     }
     const account = accounts.get(line.key);

@@ -1,6 +1,7 @@
 // The server as users start it, on a data folder and a port that outlive the process.
 import { fileURLToPath } from "node:url";
 import { type Exit, type StartedProcess, startNode } from "@millrace/testing/process.ts";
+import type { SmallDisk } from "./small-disk.ts";
 
 const CLI = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
@@ -14,6 +15,8 @@ export interface ServerPlace {
   readonly folder: string;
   /** Of gRPC, on loopback. */
   readonly port: number;
+  /** Where the folder is seen, if not everywhere. */
+  readonly disk?: SmallDisk;
 }
 
 /** One process; `await using` kills it. */
@@ -25,9 +28,10 @@ export class CrashServer implements AsyncDisposable {
   }
 
   /** Starts the process and does not wait for it to serve. */
-  static async start({ folder, port }: ServerPlace): Promise<CrashServer> {
+  static async start({ folder, port, disk }: ServerPlace): Promise<CrashServer> {
     const args = ["start", "--data", folder, "--grpc-port", String(port), "--http-port", "0", "--log-level", "warn"];
-    return new CrashServer(await startNode(CLI, args));
+    const started = disk === undefined ? startNode(CLI, args) : disk.run(process.execPath, [CLI, ...args]);
+    return new CrashServer(await started);
   }
 
   /** Resolves when it listens: then every shard serves. */

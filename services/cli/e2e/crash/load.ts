@@ -29,6 +29,7 @@ export interface EndLine {
 interface Wanted {
   readonly key: string;
   readonly workflow: CrashWorkflow;
+  readonly order: number;
 }
 
 export interface LoadOptions {
@@ -38,6 +39,8 @@ export interface LoadOptions {
   readonly log: string;
   /** Runs on their way. */
   readonly inFlight: number;
+  /** What to run. @default all of them */
+  readonly workflows?: readonly CrashWorkflow[];
 }
 
 export class Load {
@@ -47,6 +50,10 @@ export class Load {
   readonly #signals: Promise<void>[] = [];
   readonly #deck: readonly CrashWorkflow[];
   readonly #refusals: MillraceError[] = [];
+  /** Refused, to be asked for again. */
+  readonly #refused: Wanted[] = [];
+  #retryMs = 0;
+  #unanswered = 0;
   readonly #submitting: Promise<void>;
   #waiting: { readonly ended: number; readonly resolve: () => void }[] = [];
   #stopping = false;
@@ -56,7 +63,8 @@ export class Load {
   /** Starts at once. */
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#deck = CRASH_WORKFLOWS.flatMap((workflow) => Array<CrashWorkflow>(workflow.weight).fill(workflow));
+    const { workflows = CRASH_WORKFLOWS } = options;
+    this.#deck = workflows.flatMap((workflow) => Array<CrashWorkflow>(workflow.weight).fill(workflow));
     this.#submitter = options.client.submitter({
       answers: "both",
       pendingMax: options.inFlight,
@@ -90,9 +98,8 @@ export class Load {
   }
 
   async #submit(): Promise<void> {
-    while (!this.#stopping) {
-      const batch = Array.from({ length: BATCH }, () => this.#next());
-      await this.#submitter.room(BATCH);
+    while (!this.#stopping || this.#unanswered > 0) {
+      const batch = await this.#batch();
       this.#log(batch.map(({ key, workflow: { name }, order }) => ({ type: "submitted", key, workflow: name, order })));
       const requests = batch.map(({ key, workflow: { name }, order }) => ({
         workflow: name,
@@ -104,21 +111,36 @@ export class Load {
     }
   }
 
-  #next() {
+  /** What to submit next, once there is room: what was refused, when its delay is over, or something new. */
+  async #batch(): Promise<Wanted[]> {
+    if (this.#stopping || this.#refused.length > 0) await passed(Math.max(10, this.#retryMs));
+    const batch = this.#refused.splice(0, BATCH);
+    if (!this.#stopping && batch.length === 0) for (let more = 0; more < BATCH; more++) batch.push(this.#next());
+    await this.#submitter.room(batch.length);
+    return batch;
+  }
+
+  #next(): Wanted {
     const workflow = this.#deck[this.#options.prng.below(this.#deck.length)];
     if (workflow === undefined) throw new Error("There is no such workflow.");
     this.#order += 1;
+    this.#unanswered += 1;
     return { key: `key-${this.#order}`, workflow, order: this.#order };
   }
 
   #started(batch: readonly StartAnswer[]): void {
     const lines: ClientLine[] = [];
     for (const { ref, runId, error } of batch) {
-      const { key, workflow } = this.#of(ref);
+      const wanted = this.#of(ref);
+      const { key, workflow } = wanted;
       if (error !== undefined) {
         this.#refusals.push(error);
+        this.#refused.push(wanted);
+        this.#retryMs = error.retryDelayMs;
         continue;
       }
+      this.#retryMs = 0;
+      this.#unanswered -= 1;
       lines.push({ type: "started", key, runId });
       if (workflow.wantsSignal) this.#signals.push(this.#signal(key, runId));
     }
