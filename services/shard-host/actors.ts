@@ -147,6 +147,8 @@ export class Actors {
   /** Lets a run leave memory if the store holds it as it is and nothing is owed but a timer the store knows. */
   rest(actor: Actor): void {
     if (actor.dirty || actor.stored === null || actor.stored.dueMs === OWED_AT_ONCE_MS) return;
+    // Its timer has gone off, and the next one is ordered only when the turn that looked at it is performed.
+    if (actor.armedMs === 0 && actor.stored.dueMs > 0) return;
     if (this.live.get(actor.runId) === actor) this.#leave(actor);
   }
 
