@@ -1,6 +1,7 @@
 // The port of the registry: named, versioned definitions. A small journal of its own, folded by every node.
 import type { Definition } from "@millrace/model/definition.ts";
 import type { TenantId, WorkflowName } from "@millrace/model/ids.ts";
+import type { Refusal } from "@millrace/model/refusal.ts";
 
 export interface RegisteredDefinition {
   readonly tenant: TenantId;
@@ -13,16 +14,18 @@ export interface RegisteredDefinition {
   readonly registeredMs: number;
 }
 
+export interface Registration {
+  readonly registered: RegisteredDefinition;
+  /** Whether this made the version. */
+  readonly created: boolean;
+}
+
 export interface Registry {
   /**
    * Adds a version, durable before the promise resolves. The same definition as the newest version is that version:
-   * `created` is false and nothing is written.
+   * `created` is false and nothing is written. Refused when it cannot be made durable; asking again is safe.
    */
-  register(
-    tenant: TenantId,
-    definition: Definition,
-    source: string,
-  ): Promise<{ readonly registered: RegisteredDefinition; readonly created: boolean }>;
+  register(tenant: TenantId, definition: Definition, source: string): Promise<Registration | Refusal>;
   /** A version, or the newest with `version` 0. */
   get(tenant: TenantId, name: WorkflowName, version: number): RegisteredDefinition | undefined;
   /** The newest version of each workflow, by name. */

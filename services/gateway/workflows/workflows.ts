@@ -32,8 +32,9 @@ export async function registerWorkflow(
   if (parsed.type === "problems") return wrongDefinition(parsed.problems);
   const conflict = ports.webhooks.conflict(context.tenant, parsed.definition);
   if (conflict !== undefined) return takenPath(conflict);
-  const { registered, created } = await ports.registry.register(context.tenant, parsed.definition, request.source);
-  return { workflow: workflowMessage(registered, true), created };
+  const answer = await ports.registry.register(context.tenant, parsed.definition, request.source);
+  if ("code" in answer) return new Refused(answer);
+  return { workflow: workflowMessage(answer.registered, true), created: answer.created };
 }
 
 export async function validateWorkflow(

@@ -2,22 +2,11 @@
 import type { Clock } from "@millrace/clock/clock.ts";
 import type { AppendOutcome, Journal, OpenJournal } from "@millrace/journal/journal.ts";
 import { encodeRecord } from "@millrace/journal/record.ts";
-import type { RegisteredDefinition, Registry } from "@millrace/link/registry.ts";
+import type { RegisteredDefinition, Registration, Registry } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { position, type TenantId, tenantId, term, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
-
-/** The registry could not write: the definition is not registered. */
-export class RegistryWriteFailed extends Error {
-  override readonly name = "RegistryWriteFailed";
-  readonly full: boolean;
-
-  constructor(outcome: Exclude<AppendOutcome, { readonly type: "appended" }>) {
-    super(
-      outcome.type === "unknown" ? `The write ended unknown: ${outcome.reason}` : `The write ended ${outcome.type}.`,
-    );
-    this.full = outcome.type === "full";
-  }
-}
+import type { Refusal } from "@millrace/model/refusal.ts";
+import { diskFull, unavailable } from "../refusals.ts";
 
 /** What a record of the registry holds, as JSON: there are few, and people may want to read them. */
 interface Entry {
@@ -51,11 +40,7 @@ export class JournaledRegistry implements Registry {
     return registry;
   }
 
-  register(
-    tenant: TenantId,
-    definition: Definition,
-    source: string,
-  ): Promise<{ readonly registered: RegisteredDefinition; readonly created: boolean }> {
+  register(tenant: TenantId, definition: Definition, source: string): Promise<Registration | Refusal> {
     const turn = this.#last.then(() => this.#register(tenant, definition, source));
     this.#last = turn.catch(() => undefined);
     return turn;
@@ -89,20 +74,21 @@ export class JournaledRegistry implements Registry {
     return this.#last.then(() => this.#journal.close());
   }
 
-  async #register(tenant: TenantId, definition: Definition, source: string) {
+  async #register(tenant: TenantId, definition: Definition, source: string): Promise<Registration | Refusal> {
     const { name } = definition;
     const newest = this.get(tenant, name, 0);
     if (newest !== undefined && JSON.stringify(newest.definition) === JSON.stringify(definition))
       return { registered: newest, created: false };
     const version = this.versions(tenant, name) + 1;
     const registered = { tenant, name, version, definition, source, registeredMs: this.#clock.nowMs() };
-    await this.#append(registered);
+    const refusal = await this.#append(registered);
+    if (refusal !== undefined) return refusal;
     this.#fold(registered);
     for (const visit of this.#followers) visit(registered);
     return { registered, created: true };
   }
 
-  async #append(entry: Entry): Promise<void> {
+  async #append(entry: Entry): Promise<Refusal | undefined> {
     const tail = this.#journal.tail();
     const head = {
       position: position(tail.position + 1),
@@ -112,9 +98,10 @@ export class JournaledRegistry implements Registry {
     };
     const { frame } = encodeRecord(head, Buffer.from(JSON.stringify(entry)));
     const outcome = await new Promise<AppendOutcome>((resolve) => this.#journal.append(tail.position, frame, resolve));
-    if (outcome.type === "appended") return;
-    if (outcome.type !== "full") await this.#reopen();
-    throw new RegistryWriteFailed(outcome);
+    if (outcome.type === "appended") return undefined;
+    if (outcome.type === "full") return diskFull();
+    await this.#reopen();
+    return unavailable("The definition may have been written or not.");
   }
 
   /** After an append nobody knows the end of: what is durable counts. */
