@@ -25,6 +25,11 @@ export const MUTANTS: readonly Mutant[] = [
     "else if (seen <= this.#scene.commit.acked) leave();",
     "else if (seen >= 0) leave();",
   ]),
+  mutant("owed tasks before they are durable", 1_000, [
+    `${HOST}/timekeeper.ts`,
+    "actor.position <= commit.acked) return actor;",
+    "actor.position >= 0) return actor;",
+  ]),
   mutant("unknown taken for written", 30, [
     `${HOST}/commit.ts`,
     "      done(outcome);",
@@ -76,8 +81,8 @@ export const MUTANTS: readonly Mutant[] = [
   // I4
   mutant("ends told again", 60, [
     `${HOST}/end-watch.ts`,
-    "if (watchers !== undefined) this.#watchers.delete(runId);",
-    "",
+    "    this.#watchers.delete(runId);\n    return this.#gone",
+    "    return this.#gone",
   ]),
   mutant("ends told to the refused", 100, [`${HOST}/shard.ts`, "this.#ends.drop(letters);", ""]),
   // I5
@@ -113,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
     "turn.reply(letter.origin, done(letter.ref, command.runId, false, 1))",
     "refuse(letter, workflowNotFound(command), turn)",
   ]),
-  mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "this.#mailbox.starts >= MAILBOX_STARTS_MAX", "false"]),
+  mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
 ];
 
 function mutant(name: string, seedsMax: number, ...changes: (readonly [string, string, string])[]): Mutant {
