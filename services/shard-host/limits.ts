@@ -1,6 +1,8 @@
 // The bounds of one shard, each with its reason (I9).
 import { COMMAND_RECORD_BYTES_MAX } from "@millrace/core/run/decision.ts";
 import { RECORD_BYTES_MAX } from "@millrace/journal/journal.ts";
+import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
+import { DEFINITION_BYTES_MAX } from "@millrace/model/definition.ts";
 
 /** A record's header and the slack a checksum or a claim may want. */
 const RECORD_ENVELOPE_BYTES = 1024;
@@ -10,8 +12,11 @@ const RECORD_ENVELOPE_BYTES = 1024;
  * commands of a standard run, and some 10 ms of work.
  */
 export const TURN_BYTES_MAX = RECORD_BYTES_MAX - RECORD_ENVELOPE_BYTES - COMMAND_RECORD_BYTES_MAX;
-/** A definition's JSON: it is pinned in a turn that has room for the largest command, and is no larger than one. */
-export const DEFINITION_BYTES_MAX = COMMAND_RECORD_BYTES_MAX - RECORD_ENVELOPE_BYTES;
+
+// A definition is pinned in a turn that still takes commands: it must fit beside them.
+if (TURN_BYTES_MAX + DEFINITION_BYTES_MAX + RECORD_ENVELOPE_BYTES > RECORD_BODY_BYTES_MAX)
+  throw new Error("A record has no room for a definition beside a turn's commands.");
+
 /** A turn gives the event loop back after this long, whatever is left: streams and timers want their share. */
 export const TURN_MS_MAX = 8;
 /** Between looks at the monotonic clock: reading it costs about as much as a tenth of a command. */

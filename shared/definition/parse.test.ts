@@ -195,3 +195,12 @@ test("I9: sources are bounded in size, depth, aliases and problems", () => {
   const parsed = parseDefinition(JSON.stringify({ name: "a", steps: { b: { uses: "a.b" } }, ...wrong }));
   expect(parsed.type === "problems" && parsed.problems.length).toBe(PROBLEMS_MAX);
 });
+
+test("I9: aliases cannot make a small source a large definition", () => {
+  const anchor = `  a: { uses: work, with: &data { x: "${"y".repeat(60_000)}" } }`;
+  const steps = Array.from({ length: 10 }, (_, index) => `  b${index}: { uses: work, with: *data }`);
+  const parsed = parseDefinition(`name: large\nsteps:\n${[anchor, ...steps].join("\n")}\n`);
+  expect(parsed).toMatchObject({
+    problems: [{ message: "the definition has more than 256 KiB as JSON, aliases written out" }],
+  });
+});

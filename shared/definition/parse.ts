@@ -1,7 +1,7 @@
 // The way in: a source text → a checked Definition, or every problem in it.
 import { type PlacedProblem, pathText } from "@millrace/core/expression/template.ts";
 import { checkExpressions } from "@millrace/core/plan/compile.ts";
-import type { Definition } from "@millrace/model/definition.ts";
+import { DEFINITION_BYTES_MAX, type Definition } from "@millrace/model/definition.ts";
 import { normalise } from "./normalise.ts";
 import { type Finding, PROBLEMS_MAX, type Problem } from "./problem.ts";
 import { checkShape, soundness } from "./schema.ts";
@@ -24,9 +24,19 @@ export function parseDefinition(source: string): ParsedDefinition {
   if (findings.length >= PROBLEMS_MAX) return problems(parsed, findings);
   const definition = normalise(parsed.value, soundness(findings), findings);
   if (definition !== undefined) findings.push(...checkExpressions(definition).map(findingOf));
+  if (definition !== undefined && Buffer.byteLength(JSON.stringify(definition)) > DEFINITION_BYTES_MAX)
+    findings.push(TOO_LARGE);
   if (findings.length > 0 || definition === undefined) return problems(parsed, findings);
   return { type: "definition", definition };
 }
+
+/** A shard records the definition, not its source: what aliases and escapes stand for counts. */
+const TOO_LARGE: Finding = {
+  path: [],
+  message: `the definition has more than ${DEFINITION_BYTES_MAX / 1024} KiB as JSON, aliases written out`,
+  fix: "Split the workflow, or pass data as input.",
+  on: "value",
+};
 
 function findingOf({ path, message, fix, source, offset }: PlacedProblem): Finding {
   const finding: Finding = { path, message, fix, on: "value" };

@@ -2,6 +2,9 @@
 // is what the registry stores and a shard pins; the plan is compiled from it.
 import type { WorkflowName } from "./ids.ts";
 
+/** The most UTF-8 bytes of a definition as JSON: as many as its source may have, so that aliases and escapes buy nothing. */
+export const DEFINITION_BYTES_MAX = 256 * 1024;
+
 /** A JSON value that may hold `${…}` expressions in its strings. */
 export type Template = null | boolean | number | string | readonly Template[] | { readonly [key: string]: Template };
 

@@ -119,3 +119,15 @@ describe("the registry", () => {
     expect(heard.map(({ version }) => version)).toEqual([2, 3]);
   });
 });
+
+describe("a definition whose source has no room beside it in a record", () => {
+  it("I9: is refused and leaves no trace", async () => {
+    const bench = new RegistryBench();
+    const registry = await bench.open();
+    const source = `# ${'"'.repeat(400 * 1024)}`;
+    const answer = registry.register(TENANT, definitionOf("one", "x"), source);
+    await bench.clock.run();
+    expect(await answer).toMatchObject({ code: "WORKFLOW_INVALID", field: "source" });
+    expect(await bench.register(registry, "x")).toMatchObject({ created: true, registered: { version: 1 } });
+  });
+});

@@ -1,7 +1,7 @@
 // The registry of one process: definitions in a journal of their own, folded in memory (DESIGN §6a).
 import type { Clock } from "@millrace/clock/clock.ts";
 import type { AppendOutcome, Journal, OpenJournal } from "@millrace/journal/journal.ts";
-import { encodeRecord } from "@millrace/journal/record.ts";
+import { encodeRecord, RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { RegisteredDefinition, Registration, Registry } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { position, type TenantId, tenantId, term, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
@@ -89,6 +89,8 @@ export class JournaledRegistry implements Registry {
   }
 
   async #append(entry: Entry): Promise<Refusal | undefined> {
+    const body = Buffer.from(JSON.stringify(entry));
+    if (body.length > RECORD_BODY_BYTES_MAX) return tooLarge(body.length);
     const tail = this.#journal.tail();
     const head = {
       position: position(tail.position + 1),
@@ -96,7 +98,7 @@ export class JournaledRegistry implements Registry {
       timeMs: Math.max(entry.registeredMs, tail.timeMs),
       previousChain: tail.chain,
     };
-    const { frame } = encodeRecord(head, Buffer.from(JSON.stringify(entry)));
+    const { frame } = encodeRecord(head, body);
     const outcome = await new Promise<AppendOutcome>((resolve) => this.#journal.append(tail.position, frame, resolve));
     if (outcome.type === "appended") return undefined;
     if (outcome.type === "full") return diskFull();
@@ -126,6 +128,17 @@ export class JournaledRegistry implements Registry {
     if (versions === undefined) this.#workflows.set(key, [registered]);
     else versions.push(registered);
   }
+}
+
+/** Source and definition are each within their bounds, and yet, with the source's line ends and quotes escaped, too much. */
+function tooLarge(bytes: number): Refusal {
+  return {
+    code: "WORKFLOW_INVALID",
+    field: "source",
+    message: `Source and definition take ${bytes} bytes as JSON together; at most ${RECORD_BODY_BYTES_MAX} are kept.`,
+    fix: "Split the workflow, or pass data as input.",
+    retryDelayMs: 0,
+  };
 }
 
 /** Our own words, which the journal has checked against their checksum; this tells them from another journal's. */
