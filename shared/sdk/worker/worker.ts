@@ -50,7 +50,6 @@ export interface Worker {
    * or `PermanentError` says how it failed; any other is retried, and shown as `WORKER_ERROR`. `fn` must not block the
    * event loop for seconds: the server would take the worker for lost.
    */
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the promise where the handler is written
   handle<Input = unknown>(type: string, fn: (input: Input, ctx: TaskContext) => unknown): Worker;
   /** Connects; resolves at the first greeting. Keeps trying while no server answers, rejects when one refuses for good. */
   start(): Promise<void>;
@@ -106,7 +105,7 @@ class StreamWorker implements Worker {
     this.#connected.promise.catch(() => undefined);
   }
 
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as in the interface
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the promise where the handler is written
   handle<Input = unknown>(type: string, fn: (input: Input, ctx: TaskContext) => unknown): Worker {
     if (!TASK_TYPE.test(type)) throw new RangeError(`The task type ${type} must match ${TASK_TYPE.source}.`);
     if (this.#connection !== undefined) throw new Error(`handle(${type}) came after start().`);
