@@ -297,7 +297,14 @@ test("texts survive being written as expressions, interpolated and escaped", () 
       expect(JSON.parse(template(`${plain}\${input.t}${plain}`, scopeOf({ t: value })))).toBe(
         `${plain}${value}${plain}`,
       );
-      expect(JSON.parse(template(value.replaceAll("${", () => "$${"), scopeOf({})))).toBe(value);
+      expect(
+        JSON.parse(
+          template(
+            value.replaceAll("${", () => "$${"),
+            scopeOf({}),
+          ),
+        ),
+      ).toBe(value);
     }),
   );
 });
