@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
   // I7, I8, I9
-  mutant("one queue for all tenants", 200, [
+  mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,
     ".push(letter.command.tenant, letter)",
     '.push("", letter)',
