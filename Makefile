@@ -61,11 +61,15 @@ test-e2e: install ## Real processes over real sockets.
 	$(VITEST) --project e2e --outputFile.json=$(REPORTS)/e2e.json
 
 .PHONY: test-all
-test-all: simulate test-tools ## What takes longer or needs more than `test`; the two together are what CI runs.
+test-all: simulate test-tools test-disk ## What takes longer or needs more than `test`; the two together are what CI runs.
 
 .PHONY: test-tools
 test-tools: install ## The API and the worker protocol from Python, whose packages it installs below .cache.
 	$(VITEST) --project tools --outputFile.json=$(REPORTS)/tools.json
+
+.PHONY: test-disk
+test-disk: install ## A full disk under the real server; needs Linux and the right to mount a file system of its own.
+	$(VITEST) --project disk --outputFile.json=$(REPORTS)/disk.json
 
 .PHONY: simulate
 simulate: install ## Run SEEDS (1000) seeds of the simulation, from FIRST (1).

@@ -42,12 +42,14 @@ export interface Gateway {
   readonly httpAddress: string;
   readonly hub: TaskHub;
   /**
-   * Health says NOT_SERVING at once and workers are told to finish; then waits at most `graceMs` for what they hold and
-   * for open calls before it breaks them. Stopping twice is fine.
+   * Health says NOT_SERVING at once and workers are told to finish; waits at most `graceMs` for what they hold, then half a
+   * second for open calls, and breaks those that are left. Stopping twice is fine.
    */
   stop(graceMs: number): Promise<void>;
 }
 
+/** How long calls that are open have for their answers once the workers are done. */
+const LAST_ANSWERS_MS = 500;
 /** How often a stopping gateway looks whether its workers are done. */
 const DRAIN_LOOK_MS = 20;
 
@@ -81,7 +83,8 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     hub.drain();
     await idle(hub, clock, untilMs);
     hub.stop();
-    const leftMs = Math.max(0, untilMs - clock.monotonicMs());
+    // Without workers no run goes on: streams and calls that wait for ends would only wait for the grace to pass.
+    const leftMs = Math.max(0, Math.min(LAST_ANSWERS_MS, untilMs - clock.monotonicMs()));
     await Promise.all([grpc.stop(leftMs), http.stop(leftMs)]);
     unsample();
   };
