@@ -11,6 +11,9 @@ import { BLOB_TEXT_BYTES_MAX } from "./limits.ts";
 /** How long to wait before a blob that could not be read is tried again. */
 const READ_RETRY_MS = 1000;
 
+/** Steering that begins no step reads no payload: a run whose blobs cannot be read can still be stopped. */
+const READS_NOTHING: ReadonlySet<RunCommand["type"]> = new Set(["cancel", "terminate", "pause"]);
+
 export class BlobTexts {
   /** In the order of their last use: the first is dropped first. */
   readonly #texts = new Map<string, Json>();
@@ -33,6 +36,7 @@ export class BlobTexts {
 
   /** What must be loaded before a command is decided: blobs among the payloads that expressions parse. */
   missing(actor: Actor, command: RunCommand): BlobRef[] {
+    if (READS_NOTHING.has(command.type)) return [];
     const refs: BlobRef[] = [];
     if (command.type === "result" && command.result.outcome.type === "completed")
       this.#add(refs, command.result.outcome.output, actor.plan.parsed.has(command.result.step));
@@ -81,6 +85,8 @@ export class BlobTexts {
   }
 
   #keep(ref: BlobRef, text: Json): void {
+    // Several may have waited for the same blob.
+    if (this.#texts.delete(ref.sha256)) this.#bytes -= ref.bytes;
     this.#texts.set(ref.sha256, text);
     this.#bytes += ref.bytes;
     for (const [sha256, old] of this.#texts) {

@@ -199,7 +199,7 @@ export class World implements Scene, Victim {
 
   burst(): void {
     if (this.#server === null || this.#isStopping) return;
-    const call = burst(this, this.#prng, this.#server, between(this.#prng, 100, 400));
+    const call = burst(this, this.#prng, this.#server, burstSize(this.#prng));
     if (call !== undefined) this.jury.sentBesideBurst(call);
   }
 
@@ -373,4 +373,10 @@ export class World implements Scene, Victim {
         );
     this.see({ type: "over" });
   }
+}
+
+/** Mostly one that the mailbox takes whole, so that a quiet tenant's start waits with it; else one beyond any small bound. */
+function burstSize(prng: Prng): number {
+  const drawn = prng.below(300);
+  return drawn < 210 ? 60 + (drawn % 90) : 100 + drawn;
 }

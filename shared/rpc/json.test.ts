@@ -36,7 +36,7 @@ function withPlainPayloads(name: MessageName, value: unknown): unknown {
 /** Timestamps as instants: 2026-07-01T12:00:00Z and 2026-07-01T12:00:00.000Z are both right. */
 function withInstants(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, member: unknown) =>
-    typeof member === "string" && key.endsWith("Time") ? new Date(member).getTime() : member,
+    typeof member === "string" && /Time(?:From|Until)?$/.test(key) ? new Date(member).getTime() : member,
   );
 }
 
