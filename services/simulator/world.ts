@@ -201,6 +201,7 @@ export class World implements Scene, Victim {
     if (this.#server === null || this.#isStopping) return;
     const call = burst(this, this.#prng, this.#server, burstSize(this.#prng));
     if (call !== undefined) this.jury.sentBesideBurst(call);
+    this.#weigh();
   }
 
   register(): void {
