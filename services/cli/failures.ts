@@ -75,7 +75,8 @@ interface Report {
 }
 
 function print({ message, lines, next }: Report): void {
-  const colours = picocolors.createColors(process.stderr.isTTY && coloursWanted());
+  // Not a boolean in a pipe but undefined, which would let the library decide by itself, and for colours under CI.
+  const colours = picocolors.createColors(Boolean(process.stderr.isTTY) && coloursWanted());
   process.stderr.write(`${colours.red("error:")} ${message}\n`);
   for (const line of lines) process.stderr.write(`  ${line}\n`);
   if (next !== "") process.stderr.write(`${colours.bold("next:")} ${next}\n`);
