@@ -76,7 +76,8 @@ interface Report {
 
 function print({ message, lines, next }: Report): void {
   // Not a boolean in a pipe but undefined, which would let the library decide by itself, and for colours under CI.
-  const colours = picocolors.createColors(Boolean(process.stderr.isTTY) && coloursWanted());
+  const isTerminal: boolean | undefined = process.stderr.isTTY;
+  const colours = picocolors.createColors(isTerminal === true && coloursWanted());
   process.stderr.write(`${colours.red("error:")} ${message}\n`);
   for (const line of lines) process.stderr.write(`  ${line}\n`);
   if (next !== "") process.stderr.write(`${colours.bold("next:")} ${next}\n`);
