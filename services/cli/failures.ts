@@ -3,7 +3,7 @@ import { MillraceError } from "@millrace/sdk/client/millrace-error.ts";
 import picocolors from "picocolors";
 import { EXIT } from "./exit-codes.ts";
 import { shownDuration } from "./terminal/durations.ts";
-import { coloursWanted } from "./terminal/output.ts";
+import { coloursWanted, type Screen } from "./terminal/output.ts";
 
 /** The command cannot be carried out as it was given; the message says what to write instead. */
 export class UsageError extends Error {
@@ -75,9 +75,9 @@ interface Report {
 }
 
 function print({ message, lines, next }: Report): void {
-  // Not a boolean in a pipe but undefined, which would let the library decide by itself, and for colours under CI.
-  const isTerminal: boolean | undefined = process.stderr.isTTY;
-  const colours = picocolors.createColors(isTerminal === true && coloursWanted());
+  // In a pipe there is no such property; left undefined, the library would decide by itself, and for colours under CI.
+  const screen: Screen = process.stderr;
+  const colours = picocolors.createColors((screen.isTTY ?? false) && coloursWanted());
   process.stderr.write(`${colours.red("error:")} ${message}\n`);
   for (const line of lines) process.stderr.write(`  ${line}\n`);
   if (next !== "") process.stderr.write(`${colours.bold("next:")} ${next}\n`);
