@@ -109,6 +109,8 @@ describe("the writer", () => {
   });
 
   it("grows for a message of megabytes and serves the next", () => {
+    // Calls that threw in a test before this one left a message half written.
+    writer.reset();
     const long = "€".repeat(1_000_000);
     expect(perform([{ type: "write", write: (to) => to.string(long) }], writer)).toHaveLength(3_000_004);
     expect(perform([{ type: "write", write: (to) => to.string("é") }], writer)).toEqual(Buffer.from("\x02é"));
