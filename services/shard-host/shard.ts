@@ -60,7 +60,6 @@ export class Shard {
       watches: this.#watches,
       sinks: this.#sinks,
       tellWatchers: (turn) => this.#tellWatchers(turn.watched),
-      wake: () => this.wake(),
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
         if (this.#phase.type === "serving") this.#endServing(this.#phase.serving);

@@ -32,6 +32,7 @@ export function ground(world: World): Ground {
         world.trace(`process ${server.serial} shard ${shard} is back: ${records} records, ${live} live, term ${term}`),
       appended() {},
       checkpointed: ({ outcome }) => world.trace(`process ${server.serial} shard ${shard} checkpoint ${outcome}`),
+      unreadable: (reason) => world.trace(`process ${server.serial} shard ${shard} cannot read a blob: ${reason}`),
       failed: (reason) => {
         world.trace(`process ${server.serial} shard ${shard} failed: ${reason}`);
         world.see({ type: "disturbed" });

@@ -1,5 +1,4 @@
 // One shard over memory ports and a virtual clock, and whoever talks to it: a client, a gateway, an observer.
-import { openMemoryBlobs } from "@millrace/blobs/memory/memory-blobs.ts";
 import { VirtualClock } from "@millrace/clock/virtual.ts";
 import { decodeEvents } from "@millrace/codec/events-v1.ts";
 import { decodeRunState } from "@millrace/codec/run-state-v1.ts";
@@ -21,6 +20,7 @@ import type { Task, TaskOutcome, TaskToken } from "@millrace/model/task.ts";
 import { MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
 import { Shard } from "../shard.ts";
+import { FickleBlobs } from "./fickle-blobs.ts";
 
 export const TENANT = tenantId("t");
 
@@ -31,12 +31,13 @@ export class ShardBench implements Origin, TaskSink {
   readonly clock = new VirtualClock(1);
   readonly log = new MemoryLog();
   readonly disk = new MemoryDisk();
-  readonly blobs = openMemoryBlobs();
+  readonly blobs = new FickleBlobs();
   readonly replies = new Map<number, Reply>();
   readonly ends: RunEnd[] = [];
   readonly demands: string[] = [];
   readonly withdrawn: TaskToken[] = [];
   readonly failures: string[] = [];
+  readonly unreadable: string[] = [];
   /** Commands of every record, in order. */
   readonly records: number[] = [];
   /** What becomes of the next slices of checkpoints. */
@@ -95,6 +96,7 @@ export class ShardBench implements Origin, TaskSink {
         recovered: () => {},
         appended: ({ commands }) => this.records.push(commands),
         checkpointed: () => this.checkpoints++,
+        unreadable: (reason) => this.unreadable.push(reason),
         failed: (reason) => this.failures.push(reason),
       },
     });

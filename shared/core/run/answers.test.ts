@@ -48,7 +48,7 @@ const COMMANDS: readonly RunCommand[] = [
   { type: "resume", ...TO },
   { type: "retry", ...TO, requestId: "" },
   { type: "timer-due", ...TO },
-  { type: "advance", ...TO },
+  { type: "advance", ...TO, lost: [] },
 ];
 
 /** What brings a run into each state. */
