@@ -19,6 +19,7 @@ export function ground(world: World): Ground {
     disks: world.disks,
     registry: world.registry,
     blobs: world.blobs,
+    blobTap: () => ({ reading: (runId, ref) => world.chaos.blobRead(runId, ref) }),
     journalTap: (server, shard) => journalTap(world, server, shard, disk(shard)),
     storeTap: (server, shard) => storeTap(world, server, shard),
     sliceOutcome: () => world.chaos.sliceOutcome(),
