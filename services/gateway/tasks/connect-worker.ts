@@ -59,7 +59,7 @@ export class WorkerConnection implements WorkerLink {
   readonly #blobs: Blobs;
   readonly #tenant: TenantId;
   readonly #wire: WorkerWire;
-  /** Tasks whose input is a blob: each follows in a frame of its own. At most as many as the worker has credits. */
+  /** Tasks whose input is a blob or has blobs in it: each follows in a frame of its own. At most as many as the worker has credits. */
   readonly #large = new PacedQueue<Task>((task) => this.#sendLarge(task));
   #session: WorkerSession | null = null;
   /** Frames whose payloads are being stored: the stream waits for them, so that there is never a second one. */

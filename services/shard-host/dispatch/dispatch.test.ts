@@ -83,6 +83,7 @@ describe("tasks", () => {
     if (sum === undefined) throw new Error("No task.");
     await bench.complete(sum);
     expect(await bench.status(runId)).toBe("completed");
+    expect(bench.blobs.reads).toEqual([]);
   });
 });
 
