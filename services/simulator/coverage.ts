@@ -22,6 +22,7 @@ const FAULT_KINDS = [
   ...["store full", "store failed", "clock back", "clock forward", "usurped", "graceful stop"],
   ...["worker died", "worker reconnected", "worker silent", "worker drained"],
   ...["result twice", "result late", "result never", "blob of a result"],
+  ...["blob unreadable", "blob slow", "blob lost"],
 ].map((name) => `fault: ${name}`);
 
 const ANSWER_KINDS = [

@@ -212,6 +212,11 @@ export class World implements Scene, Victim {
     void this.#server.registry.register(tenant, randomDefinition(this.#prng, name), "");
   }
 
+  lostBlob(runId: RunId): void {
+    this.trace(`a blob of run ${runId} is lost`);
+    this.see({ type: "blob-lost", runId });
+  }
+
   // Processes.
 
   #boot(): void {

@@ -42,6 +42,7 @@ function decideKnown(decision: Decision, run: RunState, command: Exclude<RunComm
       timerDue(decision, run);
       return DONE;
     case "advance":
+      decision.lost = command.lost;
       advanceAll(decision);
       return DONE;
   }
