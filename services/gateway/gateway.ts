@@ -40,6 +40,8 @@ export interface Gateway {
   readonly grpcAddress: string;
   /** `http://host:port` */
   readonly httpAddress: string;
+  /** Those it listens on. */
+  readonly ports: readonly number[];
   readonly hub: TaskHub;
   /**
    * Health says NOT_SERVING at once and workers are told to finish; waits at most `graceMs` for what they hold, then half a
@@ -91,6 +93,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
   return {
     grpcAddress: `${host}:${grpc.port}`,
     httpAddress: `http://${host}:${http.port}`,
+    ports: [grpc.port, http.port],
     hub,
     stop: (graceMs) => {
       stopped ??= stop(graceMs);
