@@ -4,6 +4,8 @@ import { FailureClass } from "@millrace/rpc/generated/millrace/v1/failures.ts";
 import type {
   ConnectRequest,
   ConnectResponse,
+  TaskHeartbeat,
+  TaskRef,
   TaskResult,
   WorkerHello,
 } from "@millrace/rpc/generated/millrace/v1/workers.ts";
@@ -77,6 +79,13 @@ const result = (over: Partial<TaskResult> = {}): TaskResult => ({
   ...over,
 });
 
+const refOf = (over: Partial<TaskRef> = {}): TaskRef => {
+  const { runId, epoch, step, item, attempt } = result();
+  return { runId, epoch, step, item, attempt, ...over };
+};
+
+const beat = (task: TaskRef | undefined): TaskHeartbeat => ({ task, progress: Buffer.alloc(0) });
+
 const recorded = () =>
   served.shards.handed.flatMap(({ envelope: { command } }) => (command.type === "result" ? [command.result] : []));
 
@@ -128,6 +137,15 @@ describe("Connect", () => {
     ["hello.task_types[1]", { hello: hello({ taskTypes: ["ok", "not ok"] }) }],
     ["credits", { hello: hello(), credits: 10_001 }],
     ["frame", { hello: hello(), results: [result()] }],
+    ["results[1].step", { hello: hello(), frame: 1, results: [result(), result({ step: 512 })] }],
+    ["results[0].item", { hello: hello(), frame: 1, results: [result({ item: 16_384 })] }],
+    ["results[0].item", { hello: hello(), frame: 1, results: [result({ item: 4_294_967_295 })] }],
+    ["results[0].attempt", { hello: hello(), frame: 1, results: [result({ attempt: 128 })] }],
+    ["results[0].attempt", { hello: hello(), frame: 1, results: [result({ attempt: 0 })] }],
+    ["results[0].epoch", { hello: hello(), frame: 1, results: [result({ epoch: 8_388_608 })] }],
+    ["results[0].epoch", { hello: hello(), frame: 1, results: [result({ epoch: 0 })] }],
+    ["hello.holding[0].step", { hello: hello({ holding: [refOf({ step: 4_294_967_295 })] }) }],
+    ["heartbeats[1].task.attempt", { hello: hello(), heartbeats: [beat(undefined), beat(refOf({ attempt: 999 }))] }],
   ])("I8: refuses a bad %s", async (field, over) => {
     const worker = new TestWorker();
     worker.send(over);

@@ -1,9 +1,8 @@
 // One worker's stream between its frames on the wire and the hub: fields checked, payloads checked, large ones stored
 // before a result is reported and read before a task is sent. It owns no task: the hub does.
 import type { Blobs } from "@millrace/blobs/blobs.ts";
-import { isRunId } from "@millrace/core/run-id.ts";
 import { failureOf } from "@millrace/errors/failure.ts";
-import { runId, type TenantId } from "@millrace/model/ids.ts";
+import type { TenantId } from "@millrace/model/ids.ts";
 import { type Json, PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import type {
@@ -20,6 +19,7 @@ import { PacedQueue } from "../payloads/paced-queue.ts";
 import { loadPayload } from "../payloads/payloads.ts";
 import { type ReadResult, readResult } from "./read-result.ts";
 import type { TaskHub } from "./task-hub.ts";
+import { readToken, tokensFault } from "./task-token.ts";
 import {
   CREDITS_MAX,
   HEARTBEAT_INTERVAL_MS,
@@ -79,6 +79,11 @@ export class WorkerConnection implements WorkerLink {
     const session = this.#session ?? this.#open(request.hello);
     if (session instanceof Refused) {
       this.#fail(session);
+      return;
+    }
+    const fault = frameFault(request);
+    if (fault !== undefined) {
+      this.#fail(fault);
       return;
     }
     session.heard();
@@ -170,10 +175,6 @@ export class WorkerConnection implements WorkerLink {
 
   #report(session: WorkerSession, request: ConnectRequest): void {
     const { results, frame } = request;
-    if (results.length > FRAME_RESULTS_MAX || frame === 0) {
-      this.#fail(frame === 0 ? noFrameNumber() : tooManyResults(results.length));
-      return;
-    }
     const read: ReportedResult[] = [];
     const large: Promise<ReportedResult | null>[] = [];
     for (const result of results) {
@@ -283,12 +284,6 @@ function taskMessage(task: Task, input: Buffer): TaskMessage {
   };
 }
 
-/** undefined = no attempt of Millrace has such a name. */
-function readToken(ref: TaskRef): TaskToken | undefined {
-  if (!isRunId(ref.runId)) return undefined;
-  return { runId: runId(ref.runId), epoch: ref.epoch, step: ref.step, item: ref.item - 1, attempt: ref.attempt };
-}
-
 function readProgress(bytes: Uint8Array): Json | null {
   if (bytes.length === 0 || bytes.length > PROGRESS_BYTES_MAX) return null;
   const text = jsonText(bytes);
@@ -316,8 +311,23 @@ function readHello(hello: HelloMessage | undefined, tenant: TenantId): WorkerHel
     const message = `hello.holding has ${hello.holding.length} attempts; at most ${CREDITS_MAX} are taken.`;
     return invalid("hello.holding", message, "Let a worker hold no more tasks than it may have credits.");
   }
+  const named = tokensFault(hello.holding, (index) => `hello.holding[${index}]`);
+  if (named !== undefined) return named;
   const holding = hello.holding.flatMap((ref) => readToken(ref) ?? []);
   return { name: hello.name, build: hello.build, taskTypes: [...new Set(hello.taskTypes)], holding, tenant };
+}
+
+/** What no frame may say, whatever was said before. */
+function frameFault({ results, frame, heartbeats }: ConnectRequest): Refused | undefined {
+  if (results.length > FRAME_RESULTS_MAX) return tooManyResults(results.length);
+  if (results.length > 0 && frame === 0) return noFrameNumber();
+  return (
+    tokensFault(results, (index) => `results[${index}]`) ??
+    tokensFault(
+      heartbeats.map(({ task }) => task),
+      (index) => `heartbeats[${index}].task`,
+    )
+  );
 }
 
 function noFrameNumber(): Refused {

@@ -3,6 +3,7 @@ import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
+import { keyInRun } from "./task-token.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
 /** An attempt in a worker's hands. One shape, all fields set at creation: there are tens of thousands a second. */
@@ -26,16 +27,6 @@ export interface HeldTask {
 
 /** The attempts of one run: nearly always one, so a map of its own is made only for a second. */
 type OfRun = HeldTask | Map<number, HeldTask>;
-
-/** More than any step, item and attempt of a definition: makes (epoch, attempt, step, item) one exact number. */
-const ITEMS = 2 ** 14;
-const STEPS = 2 ** 9;
-const ATTEMPTS = 2 ** 7;
-
-/** A token as a key among those of its run. */
-function keyInRun({ epoch, attempt, step, item }: TaskToken): number {
-  return ((epoch * ATTEMPTS + attempt) * STEPS + step) * ITEMS + item + 1;
-}
 
 /** Every attempt in some worker's hands: by token, by session, and by deadline. */
 export class HeldTasks {
