@@ -1,7 +1,9 @@
 import type { Envelope, Origin, Reply, RunEnd } from "@millrace/link/link.ts";
-import type { TenantId, WorkerName } from "@millrace/model/ids.ts";
+import type { Failure } from "@millrace/model/failure.ts";
+import { type TenantId, type WorkerName, workerName } from "@millrace/model/ids.ts";
 import type { RefusalCode } from "@millrace/model/refusal.ts";
-import type { TaskToken } from "@millrace/model/task.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { HeldTask } from "./held-tasks.ts";
 import type { ReportedResult } from "./worker-link.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
@@ -80,6 +82,22 @@ export function recordResult(ref: number, token: TaskToken, of: Reported, by: At
   const { tenant, worker, startedMs } = by;
   const result = { runId, epoch, step, item, attempt, outcome, worker, startedMs, logs };
   return { ref, notifyEnd: false, command: { type: "result", tenant, runId, result } };
+}
+
+/** The commands that record a verdict of the hub's own on attempts it has released. */
+export function recordVerdict(lost: readonly HeldTask[], failure: Failure): Envelope[] {
+  const outcome = { type: "failed", failure } as const;
+  return lost.map(({ token, tenant, session, startedMs }, ref) =>
+    recordResult(ref, token, { outcome, logs: null }, { tenant, worker: session.worker, startedMs }),
+  );
+}
+
+/** … and on tasks that were never handed out. */
+export function recordUnhanded(tasks: readonly Task[], failure: Failure): Envelope[] {
+  const outcome = { type: "failed", failure } as const;
+  return tasks.map((task, ref) =>
+    recordResult(ref, task, { outcome, logs: null }, { tenant: task.tenant, worker: workerName(""), startedMs: 0 }),
+  );
 }
 
 /** What came of an attempt. */

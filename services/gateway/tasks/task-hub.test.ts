@@ -354,6 +354,50 @@ describe("deadlines and lost workers", () => {
     expect(hub.live(makeTask(1))?.worker).toBe("w@b1");
   });
 
+  it("I3: settles a result of an attempt that another worker has, and records that worker's", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const holder = connect();
+    holder.session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    const stranger = connect({ name: "stranger" });
+    stranger.session.report(1, [resultOf(makeTask(1)), resultOf(makeTask(2))]);
+    await clock.advance(1);
+    expect(stranger.link.settled()).toEqual([1]);
+    expect(results().map(({ runId }) => runId)).toEqual([makeTask(2).runId]);
+    holder.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    expect(results().map(({ runId, result }) => [runId, result.worker])).toEqual([
+      [makeTask(2).runId, "stranger@b1"],
+      [makeTask(1).runId, "w@b1"],
+    ]);
+  });
+
+  it("I3: takes the first result of an attempt that two workers announced", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect();
+    first.session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    const late = connect({ name: "late", holding: [makeTask(1)] });
+    late.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    expect(results()).toMatchObject([{ runId: makeTask(1).runId, result: { worker: "late@b1", startedMs: 0 } }]);
+  });
+
+  it("takes the late result of a worker that came back without a word of it", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect();
+    first.session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    first.session.end("the connection broke");
+    const again = connect();
+    again.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(RECONNECT_GRACE_MS * 2);
+    expect(results().map(codeOf)).toEqual(["completed"]);
+  });
+
   it("does not hand out what a worker announced or holds when a shard offers it again", async () => {
     const { clock, shards, connect, results } = setUp();
     const { session, link } = connect({ holding: [makeTask(1)] });

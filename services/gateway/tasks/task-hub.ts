@@ -10,18 +10,20 @@
 // 1. A worker is never sent more tasks than it granted credits.
 // 2. A frame is settled only when every result in it was answered, and answers leave shards durable (I1).
 // 3. A task that is held is not handed out again, though a shard that lost its memory offers it again.
+// 4. While a worker has a task, a result for it counts from that worker alone, or from one that announced it as well.
 import type { Clock } from "@millrace/clock/clock.ts";
 import { failureOf } from "@millrace/errors/failure.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { Envelope, Shards, TaskSink } from "@millrace/link/link.ts";
 import type { Failure } from "@millrace/model/failure.ts";
-import { type WorkerName, workerName } from "@millrace/model/ids.ts";
+import type { WorkerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import { TICK_MS } from "./deadline-wheel.ts";
 import { type HeldTask, HeldTasks } from "./held-tasks.ts";
-import { type BatchOwner, ResultBatch, recordResult } from "./result-batch.ts";
+import { type BatchOwner, ResultBatch, recordResult, recordUnhanded, recordVerdict } from "./result-batch.ts";
+import { tokenName } from "./task-token.ts";
 import {
   RECONNECT_GRACE_MS,
   RESULTS_IN_FLIGHT_MAX,
@@ -98,7 +100,9 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     pool.waiting = true;
     this.#sessions.add(session);
     for (const token of hello.holding) {
-      if (this.#held.reclaim(session, token)?.cancelled === true) session.cancels.push(token);
+      const held = this.#held.reclaim(session, token);
+      if (held === undefined) session.contested.add(tokenName(token));
+      else if (held.cancelled) session.cancels.push(token);
     }
     if (session.cancels.length > 0) this.stir(session);
     this.#keepTicking();
@@ -174,7 +178,11 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   }
 
   report(session: WorkerSession, frame: number, results: readonly ReportedResult[]): boolean {
-    const envelopes = results.map((result, ref) => this.#recordOf(session, result, ref));
+    const envelopes: Envelope[] = [];
+    for (const result of results) {
+      const envelope = this.#recordOf(session, result, envelopes.length);
+      if (envelope !== null) envelopes.push(envelope);
+    }
     session.openFrames += 1;
     session.resultsInFlight += envelopes.length;
     this.#handIn(new ResultBatch(this, envelopes, session, frame));
@@ -183,7 +191,8 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   }
 
   judgeResult(session: WorkerSession, result: ReportedResult): void {
-    this.#handIn(new ResultBatch(this, [this.#recordOf(session, result, 0)], null, 0));
+    const envelope = this.#recordOf(session, result, 0);
+    if (envelope !== null) this.#handIn(new ResultBatch(this, [envelope], null, 0));
   }
 
   beat(session: WorkerSession, token: TaskToken, progress: Json | null): void {
@@ -358,10 +367,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   #giveUpBacklog(pool: WorkerPool): void {
     const failure = failureOf("WORKER_LOST", "The worker that asked for the task left before it was handed out.");
-    const outcome = { type: "failed", failure } as const;
-    const envelopes = pool.backlog.map((task, ref) =>
-      recordResult(ref, task, { outcome, logs: null }, { tenant: task.tenant, worker: workerName(""), startedMs: 0 }),
-    );
+    const envelopes = recordUnhanded(pool.backlog, failure);
     pool.backlog = [];
     this.#handIn(new ResultBatch(this, envelopes, null, 0));
     this.#pools.dropUnused(pool);
@@ -369,22 +375,20 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   /** Hands in a verdict of the hub's own on attempts it has released. */
   #judge(lost: readonly HeldTask[], failure: Failure): void {
-    const outcome = { type: "failed", failure } as const;
-    const envelopes = lost.map(({ token, tenant, session, startedMs }, ref) =>
-      recordResult(ref, token, { outcome, logs: null }, { tenant, worker: session.worker, startedMs }),
-    );
-    if (envelopes.length > 0) this.#handIn(new ResultBatch(this, envelopes, null, 0));
+    if (lost.length > 0) this.#handIn(new ResultBatch(this, recordVerdict(lost, failure), null, 0));
   }
 
-  /** The command for a result; the task is nobody's from now on. */
-  #recordOf(session: WorkerSession, result: ReportedResult, ref: number): Envelope {
+  /** The command for a result; the task is nobody's from now on. null = another worker has it: this one counts for nothing. */
+  #recordOf(session: WorkerSession, result: ReportedResult, ref: number): Envelope | null {
     const held = this.#held.find(result);
     const { worker } = session;
     if (held === undefined)
       return recordResult(ref, result, result, { tenant: session.hello.tenant, worker, startedMs: 0 });
+    const own = held.session.worker === worker;
+    if (!own && !session.contested.has(tokenName(result))) return null;
     this.#held.release(held);
     // The task's own run ID rather than the one read off the wire: the shard finds its run faster by a string it knows.
-    return recordResult(ref, held.token, result, { tenant: held.tenant, worker, startedMs: held.startedMs });
+    return recordResult(ref, held.token, result, { tenant: held.tenant, worker, startedMs: own ? held.startedMs : 0 });
   }
 
   #handIn(batch: ResultBatch): void {
