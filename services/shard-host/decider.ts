@@ -254,7 +254,8 @@ export class Decider {
   #answer(letter: Letter, decided: Decided, turn: Turn, run: RunState | undefined): void {
     if (letter.origin === null) return;
     if ("code" in decided) return refuse(letter, decided, turn);
-    turn.reply(letter.origin, done(letter.ref, letter.command.runId, decided.repeated, run?.epoch ?? 0));
+    const epoch = decided.epoch > 0 ? decided.epoch : (run?.epoch ?? 0);
+    turn.reply(letter.origin, done(letter.ref, letter.command.runId, decided.repeated, epoch));
   }
 }
 

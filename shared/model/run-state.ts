@@ -196,6 +196,13 @@ export interface RunState {
   signals: BufferedSignal[];
   /** The IDs of the newest signals accepted, oldest first, for de-duplication (I3). At most SIGNAL_IDS_MAX. */
   signalIds: string[];
-  /** The `request_id` of the newest retry, so that a repeated one gets the first answer. */
-  retryRequestId: string;
+  /** The newest retries that had a `request_id`, oldest first: a repeated one gets the first answer (I3). At most RETRIES_KEPT_MAX. */
+  retries: RequestedRetry[];
+}
+
+/** A RetryRun that can be repeated. */
+export interface RequestedRetry {
+  readonly requestId: string;
+  /** The epoch it opened. */
+  readonly epoch: number;
 }

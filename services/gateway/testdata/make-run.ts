@@ -40,7 +40,7 @@ export function makeRun(definition: Definition, steps: StepState[], over: Partia
     openAttempts: 0,
     signals: [],
     signalIds: [],
-    retryRequestId: "",
+    retries: [],
     ...over,
   };
 }

@@ -68,6 +68,16 @@ export const MUTANTS: readonly Mutant[] = [
     'if (signalId !== "" && run.signalIds.includes(signalId)) return REPEATED;',
     "",
   ]),
+  mutant("de-duplication of retries off", 20, [
+    `${RUN}/commands/retry.ts`,
+    "(earlier) => earlier.requestId === requestId",
+    "(earlier) => earlier.epoch < 0",
+  ]),
+  mutant("only the newest retry is remembered", 100, [
+    `${RUN}/evolve-run.ts`,
+    "if (run.retries.length > RETRIES_KEPT_MAX)",
+    "if (run.retries.length > 1)",
+  ]),
   mutant("start without a look at its key", 10, [
     `${HOST}/decider.ts`,
     'command.idempotencyKey === "" ? undefined :',

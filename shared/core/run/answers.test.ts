@@ -9,6 +9,7 @@ import type { Plan } from "../plan/plan.ts";
 import { SIGNALS_BUFFERED_MAX } from "./commands/signal.ts";
 import { decide } from "./decide.ts";
 import { evolve } from "./evolve.ts";
+import { RETRIES_KEPT_MAX } from "./evolve-run.ts";
 import { SIGNAL_IDS_MAX } from "./evolve-signal.ts";
 import { makeDecision, makePlan, makeStep } from "./testdata/make-plan.ts";
 
@@ -145,6 +146,33 @@ describe("signals", () => {
       "id1",
       `id${SIGNAL_IDS_MAX}`,
     ]);
+  });
+});
+
+describe("retries", () => {
+  const retry = (requestId: string): RunCommand => ({ type: "retry", ...TO, requestId });
+  const terminate: RunCommand = { type: "terminate", ...TO, reason: "" };
+
+  it("I3: a repeated one opens no other epoch, however many others came in between, and gets the first answer", () => {
+    const run = brought([START, terminate, retry("first"), terminate, retry("second"), terminate]);
+    for (const [requestId, epoch] of [
+      ["first", 2],
+      ["second", 3],
+    ] as const) {
+      const decision = makeDecision(PLAN, run, { nowMs: NOW_MS, seed: 1 });
+      expect(decide(decision, retry(requestId))).toEqual({ type: "done", repeated: true, epoch });
+      expect(decision.events).toEqual([]);
+    }
+  });
+
+  it("I9: so many are remembered, the newest ones", () => {
+    const run = brought([START, terminate]);
+    if (run === undefined) throw new Error("There is no run.");
+    for (let epoch = 2; epoch <= RETRIES_KEPT_MAX + 2; epoch++)
+      evolve(run, { type: "run-retried", runId: TO.runId, epoch, requestId: `id${epoch}` }, NOW_MS);
+    evolve(run, { type: "run-retried", runId: TO.runId, epoch: RETRIES_KEPT_MAX + 3, requestId: "" }, NOW_MS);
+    expect(run.retries.length).toBe(RETRIES_KEPT_MAX);
+    expect(run.retries[0]).toEqual({ requestId: "id3", epoch: 3 });
   });
 });
 

@@ -11,6 +11,12 @@ export function cancelRequested(run: RunState, event: CancelRequested): void {
   run.cancelDeadlineMs = event.deadlineMs;
 }
 
+/**
+ * How many retries are remembered for de-duplication: people and bulk operations retry a run a few times, and whoever
+ * repeats a call does so before a hundred others were made.
+ */
+export const RETRIES_KEPT_MAX = 100;
+
 /** Attempts under way are given up: whether they took effect is unknown from here. */
 export function ended(run: RunState, event: RunEnded, atMs: number): void {
   run.status = event.status;
@@ -47,11 +53,17 @@ export function retried(run: RunState, event: RunRetried, atMs: number): void {
   run.reason = "";
   run.endedMs = 0;
   run.epochStartedMs = atMs;
-  run.retryRequestId = event.requestId;
+  remember(run, event);
   for (let step = 0; step < run.steps.length; step++) {
     const state = run.steps[step];
     if (state !== undefined) run.steps[step] = reopened(state, atMs);
   }
+}
+
+function remember(run: RunState, { requestId, epoch }: RunRetried): void {
+  if (requestId === "") return;
+  run.retries.push({ requestId, epoch });
+  if (run.retries.length > RETRIES_KEPT_MAX) run.retries.shift();
 }
 
 function reopened(state: StepState, atMs: number): StepState {

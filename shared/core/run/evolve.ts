@@ -96,7 +96,7 @@ function started(event: RunStarted, atMs: number): RunState {
     openAttempts: 0,
     signals: [],
     signalIds: [],
-    retryRequestId: "",
+    retries: [],
   };
 }
 

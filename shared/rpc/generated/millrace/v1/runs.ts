@@ -629,7 +629,7 @@ export interface SignalRunRequest {
   name: string;
   /** What it says, UTF-8 JSON, at most 64 KiB. Empty = null. */
   payload: Buffer;
-  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. */
+  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. A run remembers its newest 1,000. */
   requestId: string;
 }
 
@@ -689,7 +689,7 @@ export interface ResumeRunResponse {
 export interface RetryRunRequest {
   /** The run. */
   runId: string;
-  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. */
+  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. A run remembers its newest 100. */
   requestId: string;
 }
 
