@@ -148,7 +148,7 @@ export class Decider {
       body,
     } as const;
     turn.pin(event);
-    return this.#memory.plans.pin(event);
+    return this.#memory.plans.pin(event, turn.position);
   }
 
   #decision(run: RunState | undefined, plan: Plan, turn: Turn, seed: number): Decision {

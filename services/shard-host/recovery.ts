@@ -8,7 +8,7 @@ import type { Store } from "@millrace/store/store.ts";
 import type { Actor } from "./actors.ts";
 import { payloadCharacters } from "./live-room.ts";
 import type { ShardMemory } from "./memory.ts";
-import { decodeMeta } from "./meta.ts";
+import { readPinnedRow } from "./pinned-row.ts";
 
 /** The store is ahead of the journal: what it holds cannot be trusted to have happened. */
 export class StoreAheadOfJournal extends Error {
@@ -31,7 +31,7 @@ export async function recover(
   progress: (records: number) => void,
 ): Promise<Recovered> {
   const meta = store.meta();
-  if (meta !== null) for (const pinned of decodeMeta(meta.body)) memory.plans.pin(pinned);
+  store.pinned((bytes) => readPinnedRow(bytes, (pinned) => memory.plans.restore(pinned)));
   const from = meta?.position ?? 0;
   const tail = journal.tail();
   if (from > tail.position)
@@ -71,7 +71,7 @@ class Replay {
       case "shard-claimed":
         return;
       case "definition-pinned":
-        this.#memory.plans.pin(event);
+        this.#memory.plans.pin(event, record.position);
         return;
       default:
         this.#runEvent(event, record);
