@@ -12,6 +12,7 @@ import { grpcServices } from "./grpc/services.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { ViewOpener } from "./runs/opened-view.ts";
 import { TaskHub } from "./tasks/task-hub.ts";
+import { WORKERS_BACK_MS } from "./tasks/worker-link.ts";
 import { WebhookRoutes } from "./webhooks/routes.ts";
 import { Secrets } from "./webhooks/secrets.ts";
 
@@ -77,9 +78,11 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     await grpc.stop(0);
     throw error;
   }
+  const cancelWait = clock.after(WORKERS_BACK_MS, () => shards.workersAreBack());
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number) => {
     const untilMs = clock.monotonicMs() + graceMs;
+    cancelWait();
     grpc.drain();
     http.drain();
     hub.drain();

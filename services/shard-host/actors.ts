@@ -46,7 +46,11 @@ export interface DispatchedTask {
   readonly step: number;
   readonly item: number;
   readonly attempt: number;
-  state: "queued" | "held" | "gone";
+  /**
+   * `loading`: its input is being read. `doubtful`: it is owed since an earlier process, which may have given it out.
+   * `gone`: nobody waits for it.
+   */
+  state: "queued" | "loading" | "doubtful" | "held" | "gone";
 }
 
 /** A run that ended since the last checkpoint, encoded. */

@@ -1,7 +1,7 @@
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { RunId, TenantId, WorkerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
 import { keyInRun } from "./task-token.ts";
 import type { WorkerSession } from "./worker-session.ts";
@@ -23,6 +23,15 @@ export interface HeldTask {
   /** Neighbours in the deadline wheel's bucket; the wheel's alone to change. */
   earlier: HeldTask | null;
   later: HeldTask | null;
+}
+
+/** What an attempt under way looks like from outside. */
+export interface LiveAttempt {
+  /** 0 = it began before this process did. */
+  readonly startedMs: number;
+  readonly worker: WorkerName;
+  /** What it last reported; null = nothing. */
+  readonly progress: Json | null;
 }
 
 /** The attempts of one run: nearly always one, so a map of its own is made only for a second. */
@@ -51,6 +60,12 @@ export class HeldTasks {
     return keyInRun(ofRun.token) === keyInRun(token) ? ofRun : undefined;
   }
 
+  live(token: TaskToken): LiveAttempt | undefined {
+    const held = this.find(token);
+    if (held === undefined) return undefined;
+    return { startedMs: held.startedMs, worker: held.session.worker, progress: held.progress };
+  }
+
   /**
    * The session has the task from now on. false = some worker has it already; then what only the shard knew of it is
    * filled in, and it is not to be sent again.
@@ -63,11 +78,15 @@ export class HeldTasks {
       this.#arm(held, task.timeoutMs);
       return true;
     }
-    if (known.timeoutMs === 0) {
-      known.tenant = task.tenant;
-      this.#arm(known, task.timeoutMs);
-    }
+    this.#learn(known, task);
     return false;
+  }
+
+  /** Fills in what a shard knows of an attempt that some worker announced. false = no worker has it. */
+  learn(attempt: OwedAttempt): boolean {
+    const known = this.find(attempt);
+    if (known !== undefined) this.#learn(known, attempt);
+    return known !== undefined;
   }
 
   /** A worker announces on a new stream what it works on. Passed over when another worker has it. */
@@ -116,6 +135,12 @@ export class HeldTasks {
     this.#file(held);
     session.held.add(held);
     return held;
+  }
+
+  #learn(held: HeldTask, { tenant, timeoutMs }: OwedAttempt): void {
+    if (held.timeoutMs > 0) return;
+    held.tenant = tenant;
+    this.#arm(held, timeoutMs);
   }
 
   #file(held: HeldTask): void {

@@ -2,7 +2,7 @@ import type { Envelope, Origin, Reply, RunEnd } from "@millrace/link/link.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import { type TenantId, type WorkerName, workerName } from "@millrace/model/ids.ts";
 import type { RefusalCode } from "@millrace/model/refusal.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, TaskToken } from "@millrace/model/task.ts";
 import type { HeldTask } from "./held-tasks.ts";
 import type { ReportedResult } from "./worker-link.ts";
 import type { WorkerSession } from "./worker-session.ts";
@@ -92,8 +92,8 @@ export function recordVerdict(lost: readonly HeldTask[], failure: Failure): Enve
   );
 }
 
-/** … and on tasks that were never handed out. */
-export function recordUnhanded(tasks: readonly Task[], failure: Failure): Envelope[] {
+/** … and on tasks that no worker has. */
+export function recordUnhanded(tasks: readonly OwedAttempt[], failure: Failure): Envelope[] {
   const outcome = { type: "failed", failure } as const;
   return tasks.map((task, ref) =>
     recordResult(ref, task, { outcome, logs: null }, { tenant: task.tenant, worker: workerName(""), startedMs: 0 }),

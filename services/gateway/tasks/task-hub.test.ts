@@ -344,6 +344,32 @@ describe("deadlines and lost workers", () => {
     expect(results().map(codeOf)).toEqual(["WORKER_LOST", "completed"]);
   });
 
+  it("knows the deadline of what a worker announced at once, though it has no credits to be offered anything", async () => {
+    const { clock, shards, connect, results } = setUp();
+    shards.enqueue(makeTask(1, { timeoutMs: 1_000 }), makeTask(2));
+    const { link } = connect({ holding: [makeTask(1)] });
+    expect(shards.queue.map(({ runId }) => runId)).toEqual([makeTask(2).runId]);
+    await clock.advance(1_300);
+    expect(results().map((command) => [command.runId, command.tenant, codeOf(command)])).toEqual([
+      [makeTask(1).runId, "acme", "ATTEMPT_TIMEOUT"],
+    ]);
+    expect(link.cancels().map(({ runId }) => runId)).toEqual([makeTask(1).runId]);
+  });
+
+  it("gives up what a worker announced if it is gone when the shards know of it", async () => {
+    const { clock, shards, connect, results, hub } = setUp();
+    const late: (() => void)[] = [];
+    shards.holding = (_tokens, owed) => late.push(() => owed([makeTask(1)]));
+    const { session } = connect({ holding: [makeTask(1)] });
+    session.end("the connection broke");
+    await clock.advance(RECONNECT_GRACE_MS + 300);
+    expect(results()).toEqual([]);
+    for (const answer of late) answer();
+    expect(results().map(codeOf)).toEqual(["WORKER_LOST"]);
+    await clock.advance(300);
+    expect(hub.idle()).toBe(true);
+  });
+
   it("does not let another worker take over what was announced", async () => {
     const { clock, shards, connect, hub } = setUp();
     const first = connect();

@@ -16,12 +16,11 @@ import { failureOf } from "@millrace/errors/failure.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { Envelope, Shards, TaskSink } from "@millrace/link/link.ts";
 import type { Failure } from "@millrace/model/failure.ts";
-import type { WorkerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import { TICK_MS } from "./deadline-wheel.ts";
-import { type HeldTask, HeldTasks } from "./held-tasks.ts";
+import { type HeldTask, HeldTasks, type LiveAttempt } from "./held-tasks.ts";
 import { type BatchOwner, ResultBatch, recordResult, recordUnhanded, recordVerdict } from "./result-batch.ts";
 import { tokenName } from "./task-token.ts";
 import {
@@ -40,15 +39,6 @@ import { type SessionOwner, WorkerSession } from "./worker-session.ts";
 /** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
 const PULL_TASKS_MAX = 2_048;
 
-/** What an attempt under way looks like from here. */
-export interface LiveAttempt {
-  /** 0 = it began before this process did. */
-  readonly startedMs: number;
-  readonly worker: WorkerName;
-  /** What it last reported; null = nothing. */
-  readonly progress: Json | null;
-}
-
 /** For metrics. */
 export interface HubCounts {
   readonly sessions: number;
@@ -57,7 +47,7 @@ export interface HubCounts {
 }
 
 /** What a hub needs of the shards. */
-export type HubShards = Pick<Shards, "pull" | "submit">;
+export type HubShards = Pick<Shards, "pull" | "submit" | "holding">;
 
 export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   readonly #shards: HubShards;
@@ -105,6 +95,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
       else if (held.cancelled) session.cancels.push(token);
     }
     if (session.cancels.length > 0) this.stir(session);
+    if (hello.holding.length > 0) this.#shards.holding(hello.holding, (owed) => this.#owed(owed));
     this.#keepTicking();
     return session;
   }
@@ -128,9 +119,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   /** What is known of an attempt that a worker of this gateway holds. */
   live(token: TaskToken): LiveAttempt | undefined {
-    const held = this.#held.find(token);
-    if (held === undefined) return undefined;
-    return { startedMs: held.startedMs, worker: held.session.worker, progress: held.progress };
+    return this.#held.live(token);
   }
 
   counts(): HubCounts {
@@ -352,6 +341,14 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
       else backlog = true;
     }
     if (this.#held.size > 0 || this.#absent.size > 0 || backlog) this.#keepTicking();
+  }
+
+  /** Shards took these for attempts in workers' hands. */
+  #owed(attempts: readonly OwedAttempt[]): void {
+    const gone = attempts.filter((attempt) => !this.#held.learn(attempt));
+    const failure = failureOf("WORKER_LOST", "The worker that announced the attempt left.");
+    if (gone.length > 0) this.#handIn(new ResultBatch(this, recordUnhanded(gone, failure), null, 0));
+    this.#keepTicking();
   }
 
   #giveUp(session: WorkerSession): void {
