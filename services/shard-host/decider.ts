@@ -17,7 +17,6 @@ import type { Actor } from "./actors.ts";
 import { forgetTask } from "./dispatch/run-tasks.ts";
 import type { EndWatch } from "./end-watch.ts";
 import { TURN_BYTES_MAX } from "./limits.ts";
-import { payloadCharacters } from "./live-room.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { PinnedPlan } from "./plans.ts";
@@ -176,6 +175,7 @@ export class Decider {
     turn.seal();
     actor.position = turn.position;
     actor.dirty = true;
+    actors.weigh(actor);
     for (let index = from.events; index < turn.events.length; index++) this.#fileEvent(actor, turn.events[index]);
     if (this.#watched(actor.runId)) turn.watched.add(actor.runId);
     for (let index = from.reactions; index < turn.reactions.length; index++) {
@@ -204,7 +204,6 @@ export class Decider {
 
   #fileEvent(actor: Actor, event: RunEvent | undefined): void {
     if (event === undefined) return;
-    this.#memory.actors.grow(actor, payloadCharacters(event));
     switch (event.type) {
       case "step-completed":
         if (typeof event.output !== "string") actor.hasBlobs = true;

@@ -6,7 +6,6 @@ import { position, type RunId } from "@millrace/model/ids.ts";
 import type { JournalEvent, RunEvent, RunStarted } from "@millrace/model/run-events.ts";
 import type { Store } from "@millrace/store/store.ts";
 import type { Actor } from "./actors.ts";
-import { payloadCharacters } from "./live-room.ts";
 import type { ShardMemory } from "./memory.ts";
 import { readPinnedRow } from "./pinned-row.ts";
 
@@ -91,7 +90,7 @@ class Replay {
     evolve(actor.run, event, record.timeMs);
     actor.position = record.position;
     actor.dirty = true;
-    if (!wasEnded) actors.grow(actor, payloadCharacters(event));
+    actors.weigh(actor);
     if (wasEnded && actor.run.endedMs === 0) actors.revive(actor);
     if (event.type === "run-ended") actors.end(actor, event.status);
   }
@@ -116,7 +115,6 @@ class Replay {
       throw new Error(`Record ${record.position} starts ${event.runId} of a workflow that is not pinned.`);
     const run = evolve(undefined, event, record.timeMs);
     const actor = actors.add(run, pinned.plan, record.position);
-    actors.grow(actor, payloadCharacters(event));
     actor.dirty = true;
   }
 

@@ -38,7 +38,7 @@ export function encodeRunState(run: RunState): Buffer {
   out.push(payloadValue(run.input), nullableInputValue(run.output), runFailureValue(run.failure), run.reason);
   out.push(run.idempotencyKey, run.inputHash, run.traceparent);
   out.push(run.epochStartedMs - base, distance(run.endedMs, base), distance(run.cancelDeadlineMs, base));
-  out.push(run.openSteps, run.openAttempts);
+  out.push(run.openSteps, run.openAttempts, run.stateBytes);
   out.push(run.retries.length === 0 ? null : run.retries.map(({ requestId, epoch }) => [requestId, epoch]));
   out.push(run.signals.length === 0 ? null : run.signals.map((signal) => [signal.name, payloadValue(signal.payload)]));
   out.push(run.signalIds.length === 0 ? null : [...run.signalIds]);
@@ -79,6 +79,7 @@ export function decodeRunState(bytes: Uint8Array): RunState {
     cancelDeadlineMs: instant(from, base),
     openSteps: from.number(),
     openAttempts: from.number(),
+    stateBytes: from.number(),
     retries: retries(from),
     signals: signals(from),
     signalIds: strings(from),

@@ -192,6 +192,8 @@ export interface RunState {
   openSteps: number;
   /** Attempts owed to or held by workers, items included. */
   openAttempts: number;
+  /** What the state takes: a byte a character of payloads, and fixed amounts for tasks, items and attempts. */
+  stateBytes: number;
   /** Oldest first; at most SIGNALS_BUFFERED_MAX. */
   signals: BufferedSignal[];
   /** The IDs of the newest signals accepted, oldest first, for de-duplication (I3). At most SIGNAL_IDS_MAX. */

@@ -1,6 +1,7 @@
 // How a `forEach` step changes as a whole; its items are tasks like any other.
 import type { StepFannedOut, StepJoined } from "@millrace/model/run-events.ts";
 import type { RunState, TaskState } from "@millrace/model/run-state.ts";
+import { itemsBytes } from "./state-size.ts";
 import { itemsOf } from "./task-state.ts";
 
 export function fannedOut(run: RunState, event: StepFannedOut, atMs: number): void {
@@ -14,6 +15,7 @@ export function fannedOut(run: RunState, event: StepFannedOut, atMs: number): vo
     open: 0,
     completed: 0,
   };
+  run.stateBytes += itemsBytes(event.items);
 }
 
 export function joined(run: RunState, event: StepJoined, atMs: number): void {

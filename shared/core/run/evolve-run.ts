@@ -4,6 +4,7 @@ import type { RunState, StepItems, StepState, TaskState } from "@millrace/model/
 import { outcomeKnown } from "../retry/backoff.ts";
 import { abandoned } from "./evolve-task.ts";
 import { PENDING } from "./readiness.ts";
+import { stateBytesOf } from "./state-size.ts";
 
 export function cancelRequested(run: RunState, event: CancelRequested): void {
   run.status = "cancelling";
@@ -58,6 +59,7 @@ export function retried(run: RunState, event: RunRetried, atMs: number): void {
     const state = run.steps[step];
     if (state !== undefined) run.steps[step] = reopened(state, atMs);
   }
+  run.stateBytes = stateBytesOf(run);
 }
 
 function remember(run: RunState, { requestId, epoch }: RunRetried): void {

@@ -4728,7 +4728,8 @@ export const RunServiceService = {
   },
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun: {
     path: "/millrace.v1.RunService/SignalRun" as const,
@@ -4827,7 +4828,8 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun: handleUnaryCall<SignalRunRequest, SignalRunResponse>;
   /**
@@ -4957,7 +4959,8 @@ export interface RunServiceClient extends Client {
   ): ClientReadableStream<WatchRunResponse>;
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun(
     request: SignalRunRequest,
