@@ -170,14 +170,40 @@ describe("Connect", () => {
     expect(await served.blobs.get(runId, output)).toEqual(value);
   });
 
-  it("does not settle what could not be stored: the stream ends and the worker sends it again", async () => {
+  it("I1, I9: settles what finds no room on a full disk when there is some, and the stream goes on meanwhile", async () => {
     served.blobs.full = true;
     const worker = new TestWorker();
     const value = Buffer.from(JSON.stringify("z".repeat(100_000)));
-    worker.send({ hello: hello(), results: [result({ outcome: { $case: "output", value } })], frame: 1 });
-    expect(await worker.over).toMatchObject({ code: status.UNAVAILABLE });
+    const [large, small] = [makeTask(11), makeTask(12)];
+    worker.send({ hello: hello(), credits: 3 });
+    served.shards.enqueue(large, small, makeTask(13));
+    await expect.poll(() => worker.tasks().length).toBe(3);
+    worker.send({ results: [result({ runId: large.runId, outcome: { $case: "output", value } })], frame: 1 });
+    worker.send({ results: [result({ runId: small.runId })], frame: 2 });
+    await expect.poll(() => worker.settled()).toEqual([2]);
+    const progress = Buffer.from('{"p":1}');
+    worker.send({ heartbeats: [{ task: refOf({ runId: makeTask(13).runId }), progress }] });
+    await expect.poll(() => served.gateway.hub.live(makeTask(13))?.progress).toBe('{"p":1}');
+    expect(recorded().map(({ runId }) => runId)).toEqual([small.runId]);
     served.blobs.full = false;
-    expect([worker.settled(), served.shards.handed]).toEqual([[], []]);
+    await expect.poll(() => worker.settled()).toEqual([2, 1]);
+    expect(recorded().at(-1)).toMatchObject({ runId: large.runId, outcome: { output: { bytes: value.length } } });
+    worker.send({ results: [result({ runId: makeTask(13).runId })], frame: 3 });
+    expect(await worker.finish()).toBe(undefined);
+  });
+
+  it("ends a half-closed stream when what waited for room is settled", async () => {
+    served.blobs.full = true;
+    const worker = new TestWorker();
+    const value = Buffer.from(JSON.stringify("z".repeat(100_000)));
+    worker.send({ hello: hello() });
+    worker.send({ draining: true, results: [result({ outcome: { $case: "output", value } })], frame: 1 });
+    worker.send({ results: [result()], frame: 2 });
+    await expect.poll(() => worker.settled()).toEqual([2]);
+    const over = worker.finish();
+    served.blobs.full = false;
+    expect(await over).toBe(undefined);
+    expect(worker.settled()).toEqual([2, 1]);
   });
 
   it("takes failures and cancellations, with bounds on their words", async () => {

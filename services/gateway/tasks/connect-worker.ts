@@ -17,7 +17,8 @@ import { invalid, shown, textFault } from "../calls/fields.ts";
 import { jsonText } from "../payloads/json-text.ts";
 import { PacedQueue } from "../payloads/paced-queue.ts";
 import { loadPayload } from "../payloads/payloads.ts";
-import { type ReadResult, readResult } from "./read-result.ts";
+import { type LargeResult, readResult } from "./read-result.ts";
+import { StoringFrames, type StoringOwner, type StoringPorts } from "./storing-frames.ts";
 import type { TaskHub } from "./task-hub.ts";
 import { readToken, tokensFault } from "./task-token.ts";
 import {
@@ -53,22 +54,30 @@ const PROGRESS_BYTES_MAX = 4 * 1024;
 /** Input bytes after which a frame of tasks is cut: other clients take messages of 4 MiB. */
 const FRAME_INPUT_BYTES_MAX = 1024 * 1024;
 
-export class WorkerConnection implements WorkerLink {
+/** What a worker's stream works with. */
+export interface ConnectionPorts extends StoringPorts {
+  readonly hub: TaskHub;
+}
+
+export class WorkerConnection implements WorkerLink, StoringOwner {
   readonly #hub: TaskHub;
   readonly #blobs: Blobs;
   readonly #tenant: TenantId;
   readonly #wire: WorkerWire;
+  readonly #storing: StoringFrames;
   /** Tasks whose input is a blob: each follows in a frame of its own. At most as many as the worker has credits. */
   readonly #large = new PacedQueue<Task>((task) => this.#sendLarge(task));
   #session: WorkerSession | null = null;
-  /** Frames whose payloads are being stored: the stream waits for them, so that there is never a second one. */
-  #storing = false;
+  /** The hub takes no more results for now. */
+  #hubFull = false;
+  #paused = false;
   #halfClosed = false;
   #over = false;
 
-  constructor(ports: { readonly hub: TaskHub; readonly blobs: Blobs }, tenant: TenantId, wire: WorkerWire) {
+  constructor(ports: ConnectionPorts, tenant: TenantId, wire: WorkerWire) {
     this.#hub = ports.hub;
     this.#blobs = ports.blobs;
+    this.#storing = new StoringFrames(ports, this);
     this.#tenant = tenant;
     this.#wire = wire;
   }
@@ -99,12 +108,12 @@ export class WorkerConnection implements WorkerLink {
   halfClose(): void {
     this.#halfClosed = true;
     if (this.#session === null) this.#wire.end();
-    else if (!this.#storing) this.#session.finish();
+    else if (this.#storing.empty) this.#session.finish();
   }
 
   /** The stream is gone. */
   lost(reason: string): void {
-    this.#over = true;
+    this.#end();
     this.#session?.end(reason);
   }
 
@@ -140,14 +149,29 @@ export class WorkerConnection implements WorkerLink {
   }
 
   resume(): void {
-    if (!this.#storing) this.#wire.resume();
+    this.#hubFull = false;
+    this.#pace();
   }
 
   close(reason: string): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     if (reason === "") this.#wire.end();
     else this.#wire.fail(givenUp(reason));
+  }
+
+  // What the store of large outputs calls.
+
+  stored(frame: number, results: readonly ReportedResult[]): void {
+    const session = this.#session;
+    if (session === null || this.#over) return;
+    this.#hubFull = !session.report(frame, results);
+    this.#pace();
+    if (this.#halfClosed && this.#storing.empty) session.finish();
+  }
+
+  broken(error: unknown): void {
+    this.#fail(givenUp(`the blob store failed (${error instanceof Error ? error.message : String(error)})`));
   }
 
   #open(hello: HelloMessage | undefined): WorkerSession | Refused {
@@ -176,43 +200,37 @@ export class WorkerConnection implements WorkerLink {
   #report(session: WorkerSession, request: ConnectRequest): void {
     const { results, frame } = request;
     const read: ReportedResult[] = [];
-    const large: Promise<ReportedResult | null>[] = [];
+    const large: LargeResult[] = [];
     for (const result of results) {
       const token = readToken(result);
       // A name no run can have: nobody waits for it, so it is settled with its frame.
       if (token === undefined) continue;
       const each = readResult(token, result);
       if (each.large === null) read.push(each.result);
-      else large.push(this.#store(each));
+      else large.push(each);
     }
     if (large.length === 0) {
-      if (!session.report(frame, read)) this.#wire.pause();
+      this.stored(frame, read);
       return;
     }
-    this.#storing = true;
-    this.#wire.pause();
-    void Promise.all(large).then((stored) => {
-      this.#storing = false;
-      if (this.#over) return;
-      if (stored.includes(null)) {
-        this.#fail(givenUp("the blob store takes nothing now"));
-        return;
-      }
-      const takesMore = session.report(frame, [...read, ...stored.filter((result) => result !== null)]);
-      if (takesMore) this.#wire.resume();
-      if (this.#halfClosed) session.finish();
-    });
+    for (const { result } of large) session.received(result);
+    this.#storing.add(frame, read, large);
+    this.#pace();
   }
 
-  /** The result with its output stored; null = the store failed, and the worker has to send the frame again. */
-  async #store({ result, large }: ReadResult): Promise<ReportedResult | null> {
-    if (large === null) return result;
-    try {
-      const output = await this.#blobs.put(result.runId, Buffer.from(large));
-      return { ...result, outcome: { type: "completed", output } };
-    } catch {
-      return null;
-    }
+  /** Reads on or not, as hub and store have room. What the worker says meanwhile waits on the wire. */
+  #pace(): void {
+    const pause = this.#hubFull || this.#storing.full;
+    if (pause === this.#paused || this.#over) return;
+    this.#paused = pause;
+    this.#session?.listens(!pause);
+    if (pause) this.#wire.pause();
+    else this.#wire.resume();
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#storing.end();
   }
 
   /** Whether the wire takes more. */
@@ -245,7 +263,7 @@ export class WorkerConnection implements WorkerLink {
 
   #fail(refused: Refused): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.#session?.end(refused.refusal.message);
     this.#wire.fail(refused);
   }

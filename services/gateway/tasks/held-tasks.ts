@@ -97,7 +97,15 @@ export class HeldTasks {
     known.session.held.delete(known);
     known.session = session;
     session.held.add(known);
+    // Its result had come on the last stream and was not kept.
+    if (known.timeoutMs > 0 && known.deadlineMs === 0) this.#arm(known, known.timeoutMs);
     return known;
+  }
+
+  /** No deadline strikes it any more. */
+  disarm(held: HeldTask): void {
+    if (held.deadlineMs > 0) this.#wheel.remove(held);
+    held.deadlineMs = 0;
   }
 
   release(held: HeldTask): void {

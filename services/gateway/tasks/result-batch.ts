@@ -4,6 +4,7 @@ import { type TenantId, type WorkerName, workerName } from "@millrace/model/ids.
 import type { RefusalCode } from "@millrace/model/refusal.ts";
 import type { OwedAttempt, TaskToken } from "@millrace/model/task.ts";
 import type { HeldTask } from "./held-tasks.ts";
+import { tokenName } from "./task-token.ts";
 import type { ReportedResult } from "./worker-link.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
@@ -75,8 +76,27 @@ export interface Attribution {
   readonly startedMs: number;
 }
 
+/**
+ * The command for a result that a session reports, `held` being what is known of its attempt. null = another worker has
+ * it and the session never announced it: it counts for nothing.
+ */
+export function recordReport(
+  ref: number,
+  result: ReportedResult,
+  session: WorkerSession,
+  held: HeldTask | undefined,
+): Envelope | null {
+  const { worker, hello } = session;
+  if (held === undefined) return recordResult(ref, result, result, { tenant: hello.tenant, worker, startedMs: 0 });
+  const own = held.session.worker === worker;
+  if (!own && !session.contested.has(tokenName(result))) return null;
+  // The task's own run ID rather than the one read off the wire: the shard finds its run faster by a string it knows.
+  const { token, tenant, startedMs } = held;
+  return recordResult(ref, token, result, { tenant, worker, startedMs: own ? startedMs : 0 });
+}
+
 /** The command that records what came of the attempt `token`. */
-export function recordResult(ref: number, token: TaskToken, of: Reported, by: Attribution): Envelope {
+function recordResult(ref: number, token: TaskToken, of: Reported, by: Attribution): Envelope {
   const { runId, epoch, step, item, attempt } = token;
   const { outcome, logs } = of;
   const { tenant, worker, startedMs } = by;

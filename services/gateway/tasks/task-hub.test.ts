@@ -316,6 +316,39 @@ describe("deadlines and lost workers", () => {
     expect(results().map(codeOf)).toEqual(["ATTEMPT_TIMEOUT"]);
   });
 
+  it("lets no time-out strike an attempt whose result has come and waits for room, unless its worker comes anew", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect();
+    first.session.grant(1);
+    shards.enqueue(makeTask(1, { timeoutMs: 1_000 }));
+    await clock.advance(1);
+    first.session.received(makeTask(1));
+    await clock.advance(5_000);
+    expect(results()).toEqual([]);
+    first.session.end("the connection broke");
+    const again = connect({ holding: [makeTask(1)] });
+    await clock.advance(900);
+    again.session.heard();
+    expect(results()).toEqual([]);
+    await clock.advance(400);
+    expect(results().map(codeOf)).toEqual(["ATTEMPT_TIMEOUT"]);
+  });
+
+  it("does not take a worker for silent while its frames are not read", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const { session, link } = connect();
+    session.grant(1);
+    shards.enqueue(makeTask(1, { timeoutMs: 600_000 }));
+    await clock.advance(1);
+    session.listens(false);
+    await clock.advance(2 * SILENCE_MS_MAX);
+    session.listens(true);
+    await clock.advance(SILENCE_MS_MAX - 300);
+    expect([link.closed, results()]).toEqual([null, []]);
+    await clock.advance(600);
+    expect(link.closed).toContain("silent");
+  });
+
   it("gives up a silent worker that holds something, and none that holds nothing", async () => {
     const { clock, shards, connect, results } = setUp();
     const busy = connect({ name: "busy" });

@@ -21,7 +21,7 @@ import type { Refusal } from "@millrace/model/refusal.ts";
 import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import { TICK_MS } from "./deadline-wheel.ts";
 import { type HeldTask, HeldTasks, type LiveAttempt } from "./held-tasks.ts";
-import { type BatchOwner, ResultBatch, recordResult, recordUnhanded, recordVerdict } from "./result-batch.ts";
+import { type BatchOwner, ResultBatch, recordReport, recordUnhanded, recordVerdict } from "./result-batch.ts";
 import { tokenName } from "./task-token.ts";
 import {
   RECONNECT_GRACE_MS,
@@ -179,6 +179,11 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     return !session.paused;
   }
 
+  received(session: WorkerSession, token: TaskToken): void {
+    const held = this.#held.find(token);
+    if (held?.session === session) this.#held.disarm(held);
+  }
+
   judgeResult(session: WorkerSession, result: ReportedResult): void {
     const envelope = this.#recordOf(session, result, 0);
     if (envelope !== null) this.#handIn(new ResultBatch(this, [envelope], null, 0));
@@ -326,7 +331,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
       this.#judge([held], failureOf("ATTEMPT_TIMEOUT", `The attempt did not finish within ${held.timeoutMs} ms.`));
     }
     for (const session of this.#sessions) {
-      if (session.held.size === 0 || nowMs - session.heardMs < SILENCE_MS_MAX) continue;
+      if (session.held.size === 0 || !session.listening || nowMs - session.heardMs < SILENCE_MS_MAX) continue;
       const reason = `it was silent for ${SILENCE_MS_MAX} ms`;
       session.end(reason);
       session.link.close(reason);
@@ -375,17 +380,12 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     if (lost.length > 0) this.#handIn(new ResultBatch(this, recordVerdict(lost, failure), null, 0));
   }
 
-  /** The command for a result; the task is nobody's from now on. null = another worker has it: this one counts for nothing. */
+  /** The command for a result; the task is nobody's from now on. null = it counts for nothing. */
   #recordOf(session: WorkerSession, result: ReportedResult, ref: number): Envelope | null {
     const held = this.#held.find(result);
-    const { worker } = session;
-    if (held === undefined)
-      return recordResult(ref, result, result, { tenant: session.hello.tenant, worker, startedMs: 0 });
-    const own = held.session.worker === worker;
-    if (!own && !session.contested.has(tokenName(result))) return null;
-    this.#held.release(held);
-    // The task's own run ID rather than the one read off the wire: the shard finds its run faster by a string it knows.
-    return recordResult(ref, held.token, result, { tenant: held.tenant, worker, startedMs: own ? held.startedMs : 0 });
+    const envelope = recordReport(ref, result, session, held);
+    if (held !== undefined && envelope !== null) this.#held.release(held);
+    return envelope;
   }
 
   #handIn(batch: ResultBatch): void {
