@@ -3,7 +3,7 @@ import { slotOfRun } from "@millrace/core/run-id.ts";
 import type { Envelope, ListPage, ListQuery, Origin, RunView, Shards, TaskSink, Unwatch } from "@millrace/link/link.ts";
 import { type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Shard } from "./shard.ts";
 import type { Changed } from "./watches.ts";
 
@@ -76,6 +76,15 @@ export class Node implements Shards {
       if (shard !== undefined) tasks.push(...shard.pull(taskTypes, share));
     }
     deliver(tasks);
+  }
+
+  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void {
+    const byShard = Map.groupBy(tokens, ({ runId }) => this.#shardOf(runId));
+    owed([...byShard].flatMap(([shard, announced]) => shard.holding(announced)));
+  }
+
+  workersAreBack(): void {
+    for (const shard of this.shards) shard.workersAreBack();
   }
 
   /** Whether there is such a run; undefined = cannot be said now. */

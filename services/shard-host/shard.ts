@@ -7,7 +7,7 @@ import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Unwatch 
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Actor } from "./actors.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
 import {
@@ -49,6 +49,8 @@ export class Shard {
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
   #isStopping = false;
+  /** Whether whoever had attempts when an earlier process ended had the time to announce them. */
+  #workersAreBack = false;
   /** Whoever stops the shard waits for the end of its service. */
   #servingEnded: () => void = () => {};
 
@@ -136,6 +138,22 @@ export class Shard {
     return this.#phase.type === "serving" ? this.#phase.serving.memory.dispatch.pull(taskTypes, credits) : [];
   }
 
+  /** Takes attempts that workers announced out of what waits; returns those that did wait. */
+  holding(tokens: readonly TaskToken[]): OwedAttempt[] {
+    if (this.#phase.type !== "serving") return [];
+    const { actors, dispatch } = this.#phase.serving.memory;
+    return tokens.flatMap((token) => {
+      const actor = actors.live.get(token.runId);
+      return actor === undefined ? [] : (dispatch.hold(actor, token) ?? []);
+    });
+  }
+
+  /** What is owed since an earlier process and was not announced is given out from now on. */
+  workersAreBack(): void {
+    this.#workersAreBack = true;
+    if (this.#phase.type === "serving") this.#phase.serving.memory.dispatch.release();
+  }
+
   /** Drops what is past retention at `nowMs` from the store. */
   retain(nowMs: number): Promise<void> {
     return this.#parts.options.store.retain(nowMs);
@@ -187,6 +205,7 @@ export class Shard {
       return;
     }
     this.#phase = { type: "serving", serving };
+    if (!this.#workersAreBack) serving.memory.dispatch.holdBack();
     serving.timekeeper.takeOver();
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.
     serving.checkpoints.consider();

@@ -100,6 +100,7 @@ export class Server {
 function overheard({ node }: Server, ground: Ground): HubShards {
   return {
     pull: (taskTypes, credits, deliver) => node.pull(taskTypes, credits, deliver),
+    holding: (tokens, owed) => node.holding(tokens, owed),
     submit(origin, batch) {
       const commands = new Map(batch.map(({ ref, command }) => [ref, command]));
       const listener: Origin = {

@@ -9,6 +9,7 @@ import { Prng } from "@millrace/clock/prng.ts";
 import { drain, VirtualClock } from "@millrace/clock/virtual.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { slotOfRun } from "@millrace/core/run-id.ts";
+import { WORKERS_BACK_MS } from "@millrace/gateway/tasks/worker-link.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
@@ -236,6 +237,7 @@ export class World implements Scene, Victim {
     this.trace(`process ${serial} serves`);
     for (const client of this.#clients) client.connect(server);
     for (const worker of this.#workers) worker.connect(server);
+    server.clock.after(WORKERS_BACK_MS, () => server.node.workersAreBack());
   }
 
   /** As a supervisor would: tries again. */

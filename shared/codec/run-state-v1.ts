@@ -9,6 +9,7 @@ import type {
   BufferedSignal,
   ErrorCount,
   FailedAttempt,
+  RequestedRetry,
   RunState,
   RunStatus,
   StepItems,
@@ -38,7 +39,8 @@ export function encodeRunState(run: RunState): Buffer {
   out.push(payloadValue(run.input), nullableInputValue(run.output), runFailureValue(run.failure), run.reason);
   out.push(run.idempotencyKey, run.inputHash, run.traceparent);
   out.push(run.epochStartedMs - base, distance(run.endedMs, base), distance(run.cancelDeadlineMs, base));
-  out.push(run.openSteps, run.openAttempts, run.retryRequestId);
+  out.push(run.openSteps, run.openAttempts, run.stateBytes);
+  out.push(run.retries.length === 0 ? null : run.retries.map(({ requestId, epoch }) => [requestId, epoch]));
   out.push(run.signals.length === 0 ? null : run.signals.map((signal) => [signal.name, payloadValue(signal.payload)]));
   out.push(run.signalIds.length === 0 ? null : [...run.signalIds]);
   out.push(run.steps.length);
@@ -78,7 +80,8 @@ export function decodeRunState(bytes: Uint8Array): RunState {
     cancelDeadlineMs: instant(from, base),
     openSteps: from.number(),
     openAttempts: from.number(),
-    retryRequestId: from.string(),
+    stateBytes: from.number(),
+    retries: retries(from),
     signals: signals(from),
     signalIds: strings(from),
     steps: [],
@@ -338,6 +341,17 @@ function signals(from: ValueReader): BufferedSignal[] {
     buffered.push({ name: signal.string(), payload: signal.payload() });
   }
   return buffered;
+}
+
+function retries(from: ValueReader): RequestedRetry[] {
+  if (from.isNull()) return [];
+  const parts = from.list();
+  const requested: RequestedRetry[] = [];
+  while (!parts.done) {
+    const retry = parts.list();
+    requested.push({ requestId: retry.string(), epoch: retry.number() });
+  }
+  return requested;
 }
 
 function strings(from: ValueReader): string[] {

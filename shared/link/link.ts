@@ -7,7 +7,7 @@ import type { PassedPayload } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 
 /** A command on its way in. `ref` is the origin's own number for it and comes back with the reply. */
 export interface Envelope {
@@ -96,6 +96,16 @@ export interface Shards {
   watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch;
   /** Gives workers' free places to waiting tasks: at most `credits` tasks of these types, fairly by tenant. */
   pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void;
+  /**
+   * Workers announced that they have these from before. Those that still wait here wait no more: they are with the
+   * workers, and `owed` hears of them.
+   */
+  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void;
+  /**
+   * Whoever had attempts when an earlier process ended had the time to announce them: what nobody announced is given to
+   * others from now on. Until this is called, it waits; new attempts never do.
+   */
+  workersAreBack(): void;
   /** Where shards announce waiting tasks and take tasks back. Called once, when the gateway starts. */
   connect(sink: TaskSink): void;
 }

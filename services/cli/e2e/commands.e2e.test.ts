@@ -14,11 +14,12 @@ let mended = false;
 const WORKFLOWS = {
   nap: 'steps: { sleep: { uses: sleep, with: { for: "${input.for}" } } }',
   mendable: "steps: { work: { uses: e2e.mendable } }",
+  selfish: "steps: { call: { uses: http, with: { method: POST, url: '${input}', body: {} } } }",
   asks: "steps: { ask: { uses: signal, with: { name: approved } } }\noutput: '${steps.ask.output}'",
 };
 
 beforeAll(async () => {
-  served = await ServedMillrace.start();
+  served = await ServedMillrace.start("--http-allow", "127.0.0.1", "0.0.0.0/0");
   worker = createWorker({ address: served.address, name: "e2e" });
   worker.handle("e2e.mendable", () => {
     if (!mended) throw new PermanentError("BROKEN", "It is broken.", "Mend it.");
@@ -52,6 +53,15 @@ function parsed(text: string): Record<string, unknown> {
   const value: Record<string, unknown> = { ...JSON.parse(text) };
   return value;
 }
+
+test("an http step does not reach the server's own API, whatever is allowed", async () => {
+  for (const address of [served.http, `http://${served.address}`]) {
+    const input = JSON.stringify(`${address}/millrace.v1.RunService/ListRuns`);
+    const run = await served.run("run", "start", "selfish", "--input", input, "--wait", "--json");
+    expect(run).toEqual({ code: 1, text: expect.stringContaining("HTTP_ADDRESS_REFUSED") });
+    expect(run.text).toContain("is Millrace's own");
+  }
+});
 
 describe("workflow", () => {
   test("register gives the same version for the same definition, and the next for another", async () => {

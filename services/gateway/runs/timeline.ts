@@ -4,7 +4,7 @@ import type { PassedPayload } from "@millrace/model/payload.ts";
 import type { FailedAttempt, RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
 import { type Attempt, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
-import type { LiveAttempt } from "../tasks/task-hub.ts";
+import type { LiveAttempt } from "../tasks/held-tasks.ts";
 import { failureMessage, NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
 import { followInput, outputOf, type PayloadTexts } from "./run-payloads.ts";

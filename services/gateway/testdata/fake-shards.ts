@@ -14,7 +14,7 @@ import type {
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 
 export interface Handed {
   readonly origin: Origin;
@@ -109,6 +109,15 @@ export class FakeShards implements Shards {
     deliver(taken);
   }
 
+  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void {
+    const names = new Set(tokens.map(nameOf));
+    const taken = this.queue.filter((task) => names.has(nameOf(task)));
+    this.queue.splice(0, Infinity, ...this.queue.filter((task) => !names.has(nameOf(task))));
+    owed(taken);
+  }
+
+  workersAreBack(): void {}
+
   connect(sink: TaskSink): void {
     this.sink = sink;
   }
@@ -117,6 +126,10 @@ export class FakeShards implements Shards {
     this.queue.push(...tasks);
     for (const type of new Set(tasks.map((task) => task.taskType))) this.sink?.demand(type);
   }
+}
+
+function nameOf({ runId, epoch, step, item, attempt }: TaskToken): string {
+  return [runId, epoch, step, item, attempt].join("/");
 }
 
 /** Every command is done. */

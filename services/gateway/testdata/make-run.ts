@@ -38,9 +38,10 @@ export function makeRun(definition: Definition, steps: StepState[], over: Partia
     steps,
     openSteps: steps.length,
     openAttempts: 0,
+    stateBytes: 0,
     signals: [],
     signalIds: [],
-    retryRequestId: "",
+    retries: [],
     ...over,
   };
 }

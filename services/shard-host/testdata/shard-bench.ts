@@ -102,21 +102,22 @@ export class ShardBench implements Origin, TaskSink {
     });
   }
 
-  /** Opens the shard and waits until it serves. */
-  async serve(): Promise<void> {
+  /** Opens the shard and waits until it serves; workers of before are back at once, or when the test says so. */
+  async serve(workersAreBack = true): Promise<void> {
     this.shard.connect(this);
     const opened = this.shard.open();
     await this.settle();
     await opened;
+    if (workersAreBack) this.shard.workersAreBack();
     await this.settle();
   }
 
   /** The process dies; another one starts on what it left: the journal as far as acked, so many unflushed slices. */
-  async crash(slicesKept = 0): Promise<void> {
+  async crash(slicesKept = 0, workersAreBack = true): Promise<void> {
     this.log.crash();
     this.disk.crash(slicesKept);
     this.shard = this.make();
-    await this.serve();
+    await this.serve(workersAreBack);
   }
 
   /** Writes a checkpoint and waits for its end, whatever it is. */

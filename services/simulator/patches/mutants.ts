@@ -68,6 +68,16 @@ export const MUTANTS: readonly Mutant[] = [
     'if (signalId !== "" && run.signalIds.includes(signalId)) return REPEATED;',
     "",
   ]),
+  mutant("de-duplication of retries off", 20, [
+    `${RUN}/commands/retry.ts`,
+    "(earlier) => earlier.requestId === requestId",
+    "(earlier) => earlier.epoch < 0",
+  ]),
+  mutant("only the newest retry is remembered", 100, [
+    `${RUN}/evolve-run.ts`,
+    "if (run.retries.length > RETRIES_KEPT_MAX)",
+    "if (run.retries.length > 1)",
+  ]),
   mutant("start without a look at its key", 10, [
     `${HOST}/decider.ts`,
     'command.idempotencyKey === "" ? undefined :',
@@ -106,6 +116,7 @@ export const MUTANTS: readonly Mutant[] = [
     "    this.#scene.store.flush((outcome) => {",
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
+  mutant("definitions not stored", 20, [`${HOST}/checkpoint.ts`, "    this.#pinned.push(row);\n", "    void row;\n"]),
   mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
   // Large payloads
   mutant("a blob that cannot be read counted as lost", 60, [

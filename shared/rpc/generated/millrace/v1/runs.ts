@@ -629,7 +629,7 @@ export interface SignalRunRequest {
   name: string;
   /** What it says, UTF-8 JSON, at most 64 KiB. Empty = null. */
   payload: Buffer;
-  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. */
+  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. A run remembers its newest 1,000. */
   requestId: string;
 }
 
@@ -689,7 +689,7 @@ export interface ResumeRunResponse {
 export interface RetryRunRequest {
   /** The run. */
   runId: string;
-  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. */
+  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. A run remembers its newest 100. */
   requestId: string;
 }
 
@@ -4728,7 +4728,8 @@ export const RunServiceService = {
   },
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun: {
     path: "/millrace.v1.RunService/SignalRun" as const,
@@ -4764,8 +4765,10 @@ export const RunServiceService = {
     responseDeserialize: (value: Buffer): TerminateRunResponse => TerminateRunResponse.decode(value),
   },
   /**
-   * Lets no step begin until the run is resumed; attempts under way finish and are recorded. Errors: NOT_FOUND,
-   * FAILED_PRECONDITION (it has ended or is being cancelled).
+   * Lets no step begin until the run is resumed; attempts under way finish and are recorded, signals are taken. A pause
+   * stops no clock: the time-outs of the run, of its steps and of signals go on and may end it, and a sleep that is over
+   * by then is over when the run is resumed. Pausing twice is the same as once. Errors: NOT_FOUND, FAILED_PRECONDITION (it
+   * has ended or is being cancelled).
    */
   pauseRun: {
     path: "/millrace.v1.RunService/PauseRun" as const,
@@ -4776,7 +4779,7 @@ export const RunServiceService = {
     responseSerialize: (value: PauseRunResponse): Buffer => Buffer.from(PauseRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseRunResponse => PauseRunResponse.decode(value),
   },
-  /** Lets a paused run go on. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
+  /** Lets a paused run go on, with everything that came due or became ready meanwhile. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
   resumeRun: {
     path: "/millrace.v1.RunService/ResumeRun" as const,
     requestStream: false as const,
@@ -4825,7 +4828,8 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun: handleUnaryCall<SignalRunRequest, SignalRunResponse>;
   /**
@@ -4836,11 +4840,13 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   /** Ends a run at once, waiting for nobody. Errors as CancelRun. */
   terminateRun: handleUnaryCall<TerminateRunRequest, TerminateRunResponse>;
   /**
-   * Lets no step begin until the run is resumed; attempts under way finish and are recorded. Errors: NOT_FOUND,
-   * FAILED_PRECONDITION (it has ended or is being cancelled).
+   * Lets no step begin until the run is resumed; attempts under way finish and are recorded, signals are taken. A pause
+   * stops no clock: the time-outs of the run, of its steps and of signals go on and may end it, and a sleep that is over
+   * by then is over when the run is resumed. Pausing twice is the same as once. Errors: NOT_FOUND, FAILED_PRECONDITION (it
+   * has ended or is being cancelled).
    */
   pauseRun: handleUnaryCall<PauseRunRequest, PauseRunResponse>;
-  /** Lets a paused run go on. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
+  /** Lets a paused run go on, with everything that came due or became ready meanwhile. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
   resumeRun: handleUnaryCall<ResumeRunRequest, ResumeRunResponse>;
   /**
    * Opens the next epoch of a run that failed, timed out, was cancelled or terminated: steps and items that completed keep
@@ -4953,7 +4959,8 @@ export interface RunServiceClient extends Client {
   ): ClientReadableStream<WatchRunResponse>;
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun(
     request: SignalRunRequest,
@@ -5006,8 +5013,10 @@ export interface RunServiceClient extends Client {
     callback: (error: ServiceError | null, response: TerminateRunResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lets no step begin until the run is resumed; attempts under way finish and are recorded. Errors: NOT_FOUND,
-   * FAILED_PRECONDITION (it has ended or is being cancelled).
+   * Lets no step begin until the run is resumed; attempts under way finish and are recorded, signals are taken. A pause
+   * stops no clock: the time-outs of the run, of its steps and of signals go on and may end it, and a sleep that is over
+   * by then is over when the run is resumed. Pausing twice is the same as once. Errors: NOT_FOUND, FAILED_PRECONDITION (it
+   * has ended or is being cancelled).
    */
   pauseRun(
     request: PauseRunRequest,
@@ -5024,7 +5033,7 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PauseRunResponse) => void,
   ): ClientUnaryCall;
-  /** Lets a paused run go on. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
+  /** Lets a paused run go on, with everything that came due or became ready meanwhile. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
   resumeRun(
     request: ResumeRunRequest,
     callback: (error: ServiceError | null, response: ResumeRunResponse) => void,
