@@ -116,7 +116,7 @@ export class Shard {
   }
 
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void {
-    this.#read<RunView | Refusal>((memory) => readRun(memory, tenant, runId), answer);
+    this.#read<RunView | Refusal>((memory) => readRun(memory, this.#parts.options.store, tenant, runId), answer);
   }
 
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void {

@@ -7,6 +7,7 @@ import type { Payload } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
+import type { RunSummary } from "@millrace/model/run-summary.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 
 /** A command on its way in. `ref` is the origin's own number for it and comes back with the reply. */
@@ -71,8 +72,17 @@ export interface ListQuery {
   readonly limit: number;
 }
 
+/** A run in a list, as of a durable position. Texts are cut at {@link LISTED_TEXT_CHARACTERS_MAX}. */
+export interface ListedRun extends RunSummary {
+  readonly position: Position;
+}
+
+/** Longest text of a run in a list, in characters: 1,000 runs with three such texts each stay below 10 MiB of UTF-8. */
+export const LISTED_TEXT_CHARACTERS_MAX = 1_024;
+
+/** Newest first. Shorter than the limit where more would cost too much to read, and then there is a `next`. */
 export interface ListPage {
-  readonly runs: readonly RunView[];
+  readonly runs: readonly ListedRun[];
   /** Pass as `before` for the next page; null = there is no more. */
   readonly next: RunId | null;
 }

@@ -236,7 +236,7 @@ export class Client {
     };
     line.server.node.list(query, (page) => {
       if ("code" in page) return;
-      for (const view of page.runs) this.#seeView(line, view);
+      if (!line.server.isDead) for (const row of page.runs) this.#scene.see({ type: "row", row });
     });
   }
 

@@ -589,7 +589,7 @@ export interface ListRunsRequest {
   startTimeUntil:
     | Date
     | undefined;
-  /** 1 to 1,000; 0 = 50. */
+  /** 1 to 1,000; 0 = 50. A page ends early when its runs are large, so only an empty token says that it was the last. */
   pageSize: number;
   /** From the previous page's `next_page_token`, with the same filters; empty = the first page. */
   pageToken: string;
@@ -597,7 +597,7 @@ export interface ListRunsRequest {
 
 /** Response of ListRuns. */
 export interface ListRunsResponse {
-  /** Newest first, without input and output. */
+  /** Newest first, without input and output; longer texts are cut to 1,024 characters. */
   runs: Run[];
   /** Empty = this was the last page. */
   nextPageToken: string;
