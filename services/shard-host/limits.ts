@@ -74,3 +74,8 @@ export const BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;
 export const FULL_RETRY_MS = 500;
 /** How often a journal whose last append is unknown is opened again, until it opens. */
 export const REOPEN_RETRY_MS = 200;
+
+/** Watchers of a run whose encoded state is no larger are told of every durable turn: reading it costs 1 ms at most. */
+export const WATCH_SMALL_BYTES = 64 * 1024;
+/** How fast larger ones are read for their watchers, all of them together: some 5 % of the loop. */
+export const WATCH_BYTES_PER_SECOND = 2 * 1024 * 1024;

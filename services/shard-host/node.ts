@@ -1,6 +1,15 @@
 // A node: shards by slot range behind one face. Gateways talk to it through the link.
 import { slotOfRun } from "@millrace/core/run-id.ts";
-import type { Envelope, ListPage, ListQuery, Origin, RunView, Shards, TaskSink, Unwatch } from "@millrace/link/link.ts";
+import type {
+  Envelope,
+  ListPage,
+  ListQuery,
+  Origin,
+  RunView,
+  Shards,
+  TaskSink,
+  Watching,
+} from "@millrace/link/link.ts";
 import { type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task } from "@millrace/model/task.ts";
@@ -61,7 +70,7 @@ export class Node implements Shards {
       });
   }
 
-  watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
+  watch(tenant: TenantId, runId: RunId, changed: Changed): Watching {
     return this.#shardOf(runId).watch(tenant, runId, changed);
   }
 

@@ -3,7 +3,7 @@ import type { RunId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import { describe, expect, it } from "vitest";
 import { LIST_BYTES_MAX } from "./limits.ts";
-import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf, text } from "./testdata/shard-bench.ts";
+import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf } from "./testdata/shard-bench.ts";
 
 function idsOf(page: ListPage): RunId[] {
   return page.runs.map(({ runId }) => runId);
@@ -175,42 +175,3 @@ async function pagesOf(bench: ShardBench, limit: number): Promise<RunId[][]> {
   } while (before !== null);
   return pages;
 }
-
-describe("a watch", () => {
-  it("tells the run as it is, then what durable turns make of it, until it is ended", async () => {
-    const bench = await ShardBench.open(TWO_STEPS);
-    const runId = await bench.start("two");
-    const heard: number[] = [];
-    const unwatch = bench.shard.watch(TENANT, runId, (view) => {
-      if ("position" in view) heard.push(view.position);
-    });
-    await bench.settle();
-    expect(heard).toHaveLength(1);
-    for (const task of bench.pull()) await bench.complete(task);
-    expect(heard).toHaveLength(2);
-    unwatch();
-    await bench.ask({ type: "pause", tenant: TENANT, runId, reason: "" });
-    expect(heard).toEqual(heard.toSorted((a, b) => a - b));
-    expect(heard).toHaveLength(2);
-  });
-
-  it("goes on after the shard has lost its memory", async () => {
-    const bench = await ShardBench.open(TWO_STEPS);
-    const runId = await bench.start("two");
-    const heard: (RunView | Refusal)[] = [];
-    bench.shard.watch(TENANT, runId, (view) => heard.push(view));
-    bench.log.failNext({ type: "unknown", written: true });
-    await bench.ask({ type: "signal", tenant: TENANT, runId, signalId: "", name: "x", payload: text(1) });
-    expect(heard.at(-1)).toMatchObject({ runId });
-    expect(heard.length).toBeGreaterThan(1);
-  });
-
-  it("of an unknown run is answered once and forgotten", async () => {
-    const bench = await ShardBench.open(ONE_STEP);
-    const start = bench.startOf("one");
-    const heard: (RunView | Refusal)[] = [];
-    bench.shard.watch(TENANT, start.runId, (view) => heard.push(view));
-    await bench.ask(start);
-    expect(heard).toMatchObject([{ code: "RUN_NOT_FOUND" }]);
-  });
-});

@@ -87,8 +87,13 @@ export interface ListPage {
   readonly next: RunId | null;
 }
 
-/** A standing order for a run's changes; call to end it. */
-export type Unwatch = () => void;
+/** A standing order for a run's changes. */
+export interface Watching {
+  /** The last state told is dealt with: the next one may come. */
+  taken(): void;
+  /** Nothing is to be told any more. */
+  end(): void;
+}
 
 /** The shards as a gateway sees them. */
 export interface Shards {
@@ -100,10 +105,11 @@ export interface Shards {
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void;
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void;
   /**
-   * Calls `changed` with the run as it is, and again after it changed. Changes that come faster than they are taken
-   * are folded into one: a slow watcher sees fewer, newer states, and costs no buffer.
+   * Calls `changed` with the run as it is, and, when that was `taken`, again after it changed: a slow watcher is told of
+   * fewer, newer states, and costs no buffer. Changes of large runs are told less often, a run's end always at once.
+   * A refusal is the last call.
    */
-  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch;
+  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Watching;
   /** Gives workers' free places to waiting tasks: at most `credits` tasks of these types, fairly by tenant. */
   pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void;
   /** Where shards announce waiting tasks and take tasks back. Called once, when the gateway starts. */
