@@ -35,6 +35,12 @@ function step(name: string, rest: Partial<TimelineStep> = {}): TimelineStep {
     progress: undefined,
     itemsTotal: 0,
     itemsCompleted: 0,
+    itemsFailed: 0,
+    itemsRetrying: 0,
+    itemsRunning: 0,
+    itemsQueued: 0,
+    itemsAbandoned: 0,
+    omitted: undefined,
     ...rest,
   };
 }
@@ -49,6 +55,7 @@ function failedTry(attempt: number, fromMs: number, untilMs: number): FailedAtte
     worker: "w@1",
     failure,
     logs: undefined,
+    omitted: undefined,
   };
 }
 
@@ -73,6 +80,7 @@ function timeline(...steps: TimelineStep[]): Timeline {
       idempotencyKey: "",
       stepsTotal: steps.length,
       stepsSettled: steps.length,
+      omitted: undefined,
     },
     steps,
   };

@@ -239,6 +239,52 @@ describe("what comes back", () => {
     expect(tokens).toEqual(["", "t1", "t2"]);
   });
 
+  test("of a step or an item alone, and what is left out", async () => {
+    const asked: unknown[] = [];
+    const omitted = { inputBytes: 0, outputBytes: 5_000_000, logsBytes: 0, progressBytes: 0 };
+    const step = TimelineStep.fromPartial({ step: "charge", item: 3, omitted });
+    await using served = await serve({
+      getTimeline: (call: ServerUnaryCall<unknown, unknown>, reply: Reply<unknown>) => {
+        asked.push(call.request);
+        reply(null, { run: wire, steps: [step] });
+      },
+    });
+    const { run, steps } = await served.client.getTimeline("r1", { step: "charge", item: 2 });
+    await served.client.getTimeline("r1", { brief: true, step: "charge" });
+    expect(asked).toEqual([
+      { runId: "r1", brief: false, step: "charge", item: 3 },
+      { runId: "r1", brief: true, step: "charge", item: 0 },
+    ]);
+    expect(steps[0]).toMatchObject({ item: 2, output: undefined, omitted });
+    expect(run.omitted).toBe(undefined);
+  });
+
+  test("of items: page after page", async () => {
+    const asked: unknown[] = [];
+    await using served = await serve({
+      listItems: (call: ServerUnaryCall<unknown, unknown>, reply: Reply<unknown>) => {
+        asked.push(call.request);
+        const items = [TimelineStep.fromPartial({ step: "charge", item: asked.length, status: StepStatus.FAILED })];
+        reply(null, { items, nextPageToken: asked.length < 3 ? `t${asked.length}` : "" });
+      },
+    });
+    const seen: unknown[] = [];
+    const filter = { step: "charge", statuses: ["failed", "retrying"], pageSize: 7 } as const;
+    for await (const { item, status: stands } of served.client.listItems("r1", filter)) seen.push([item, stands]);
+    expect(seen).toEqual([0, 1, 2].map((item) => [item, "failed"]));
+    const statuses = [StepStatus.FAILED, StepStatus.RETRYING];
+    expect(asked).toEqual(
+      ["", "t1", "t2"].map((pageToken) => ({
+        runId: "r1",
+        step: "charge",
+        statuses,
+        brief: false,
+        pageSize: 7,
+        pageToken,
+      })),
+    );
+  });
+
   test("of workflows", async () => {
     const workflow = Workflow.fromPartial({ name: "w", version: 1, steps: ["a"] });
     const problem = { field: "steps.a", message: "bad", fix: "good", line: 1, column: 2 };

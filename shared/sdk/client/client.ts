@@ -18,7 +18,7 @@ import { errorOfStart, type MillraceError } from "./millrace-error.ts";
 import { encodePayload } from "./payload.ts";
 import { type Run, type RunEnd, runEndOf, runOf, statusNumber } from "./run.ts";
 import { type RunRequest, StreamSubmitter, type Submitter, type SubmitterOptions } from "./submitter.ts";
-import { stepOf, type Timeline } from "./timeline.ts";
+import { type StepStatus, stepOf, stepStatusNumber, type Timeline, type TimelineStep } from "./timeline.ts";
 import { callUnary, type UnaryMethod } from "./unary-call.ts";
 import { watch } from "./watch.ts";
 
@@ -50,6 +50,26 @@ export interface RunFilter {
   readonly pageSize?: number;
 }
 
+export interface TimelineOptions {
+  /** Without payloads and logs. @default false */
+  readonly brief?: boolean;
+  /** Only this step and its items. */
+  readonly step?: string;
+  /** Only this item of `step`, from 0. */
+  readonly item?: number;
+}
+
+export interface ItemFilter {
+  /** Only items of this step. */
+  readonly step?: string;
+  /** Only items in one of these states. */
+  readonly statuses?: readonly StepStatus[];
+  /** Without payloads and logs. @default false */
+  readonly brief?: boolean;
+  /** How many items one call brings at most, 1 to 1,000. @default 1,000 */
+  readonly pageSize?: number;
+}
+
 /**
  * Millrace's API. Every method throws MillraceError: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION … as the service
  * says, DEADLINE_EXCEEDED after `timeoutMs`. What can be repeated without harm is, while the server is out of reach or
@@ -65,11 +85,16 @@ export interface Client {
   /** A stream of starts and ends, for many runs. */
   submitter(options?: SubmitterOptions): Submitter;
   getRun(runId: string): Promise<Run>;
-  /** `brief`: without payloads and logs. */
-  getTimeline(runId: string, options?: { readonly brief?: boolean }): Promise<Timeline>;
+  /** What happened to a run, step by step. */
+  getTimeline(runId: string, options?: TimelineOptions): Promise<Timeline>;
+  /** The items of the run's `forEach` steps, in order: those of one step, in some states, or all. */
+  listItems(runId: string, filter?: ItemFilter): AsyncGenerator<TimelineStep, void, void>;
   /** Newest first, without input and output. */
   listRuns(filter?: RunFilter): AsyncGenerator<Run, void, void>;
-  /** The run as it is, again after every change, until its end. With `timeline`, its steps too, without payloads. */
+  /**
+   * The run as it is, again after every change, until its end; while it lives without an input of more than 64 KiB. With
+   * `timeline`, its steps too, without payloads.
+   */
   watchRun(
     runId: string,
     options?: { readonly timeline?: boolean; readonly signal?: AbortSignal },
@@ -106,6 +131,8 @@ const ADDRESS_DEFAULT = "127.0.0.1:7400";
 const TIMEOUT_MS_DEFAULT = 10_000;
 const RUN_TIMEOUT_MS_DEFAULT = 60_000;
 const PAGE_SIZE_DEFAULT = 100;
+/** Every page is a look at the whole run. */
+const ITEM_PAGE_SIZE_DEFAULT = 1_000;
 
 /** A client of one server for one tenant. It connects with the first call. */
 export function createClient(options: ClientOptions = {}): Client {
@@ -153,9 +180,21 @@ class GrpcClient implements Client {
     return runOf(present(run, "GetRun"));
   }
 
-  async getTimeline(runId: string, { brief = false }: { readonly brief?: boolean } = {}): Promise<Timeline> {
-    const { run, steps } = await this.#call(RUNS.getTimeline, { runId, brief });
-    return { run: runOf(present(run, "GetTimeline")), steps: steps.map(stepOf) };
+  async getTimeline(runId: string, options: TimelineOptions = {}): Promise<Timeline> {
+    const { brief = false, step = "", item = -1 } = options;
+    const answer = await this.#call(RUNS.getTimeline, { runId, brief, step, item: item + 1 });
+    return { run: runOf(present(answer.run, "GetTimeline")), steps: answer.steps.map(stepOf) };
+  }
+
+  async *listItems(runId: string, filter: ItemFilter = {}): AsyncGenerator<TimelineStep, void, void> {
+    const { step = "", statuses = [], brief = false, pageSize = ITEM_PAGE_SIZE_DEFAULT } = filter;
+    let pageToken = "";
+    do {
+      const request = { runId, step, statuses: statuses.map(stepStatusNumber), brief, pageSize, pageToken };
+      const page = await this.#call(RUNS.listItems, request);
+      for (const item of page.items) yield stepOf(item);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
   }
 
   async *listRuns(filter: RunFilter = {}): AsyncGenerator<Run, void, void> {

@@ -19,6 +19,21 @@ export interface Failure {
   readonly guidance: string;
 }
 
+/** What an answer leaves out, so that it is not taken for empty. */
+export interface Omitted {
+  /** Sizes of payloads, bytes; 0 = it is not left out. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly logsBytes: number;
+  readonly progressBytes: number;
+  /** Failed attempts, and with them the counts of errors. */
+  readonly failedAttempts: number;
+  /** Whether message and guidance of the failure are cut. */
+  readonly failureTexts: boolean;
+  /** Items of a `forEach` step; `listItems` brings them. */
+  readonly items: number;
+}
+
 /** One execution of a workflow. */
 export interface Run {
   readonly runId: string;
@@ -31,9 +46,9 @@ export interface Run {
   readonly startTime: Date;
   /** Undefined while it lives. */
   readonly endTime: Date | undefined;
-  /** Undefined in lists. */
+  /** Undefined in lists, and where `omitted` says so. */
   readonly input: unknown;
-  /** Undefined unless completed. */
+  /** Undefined unless completed, in lists, and where `omitted` says so. */
   readonly output: unknown;
   /** Why it failed; while it retries, the newest error. */
   readonly failure: Failure | undefined;
@@ -46,6 +61,8 @@ export interface Run {
   readonly idempotencyKey: string;
   readonly stepsTotal: number;
   readonly stepsSettled: number;
+  /** What is left out here; undefined = nothing. Lists say nothing of payloads. */
+  readonly omitted: Omitted | undefined;
 }
 
 /** How a run ended. */
@@ -98,6 +115,7 @@ export function runOf(wire: WireRun): Run {
     idempotencyKey: wire.idempotencyKey,
     stepsTotal: wire.stepsTotal,
     stepsSettled: wire.stepsSettled,
+    omitted: wire.omitted,
   };
 }
 
