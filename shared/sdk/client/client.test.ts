@@ -223,6 +223,39 @@ describe("what comes back", () => {
     });
   });
 
+  test("with every digit, if the client is told how to parse", async () => {
+    const digits = "12345678901234567890";
+    const payload = Buffer.from(`{"id":${digits},"n":1.5,"small":7}`);
+    const run = WireRun.fromPartial({ ...wire, input: payload, output: payload });
+    const step = TimelineStep.fromPartial({ input: payload, logs: payload, failedAttempts: [{ logs: payload }] });
+    const end = WireEnd.fromPartial({ status: RunStatus.COMPLETED, output: payload });
+    const starts: Buffer[] = [];
+    await using served = await serve({
+      startRun: (call: ServerUnaryCall<StartRunRequest, unknown>, reply: Reply<unknown>) => {
+        starts.push(call.request.input);
+        reply(null, { runId: "r1", repeatedStart: false, end });
+      },
+      getTimeline: (_call: unknown, reply: Reply<unknown>) => reply(null, { run, steps: [step] }),
+    });
+    expect((await served.client.getTimeline("r1")).run.input).toEqual({ id: Number(digits), n: 1.5, small: 7 });
+    // The example of ClientOptions.
+    const parsePayload = (text: string): unknown => {
+      const value: unknown = JSON.parse(text, (_key, part: unknown, { source = "" }: { source?: string } = {}) =>
+        !Number.isSafeInteger(part) && /^-?\d+$/.test(source) ? BigInt(source) : part,
+      );
+      return value;
+    };
+    const exact = createClient({ address: served.address, parsePayload });
+    const value = { id: 12345678901234567890n, n: 1.5, small: 7 };
+    expect(await exact.getTimeline("r1")).toMatchObject({
+      run: { input: value, output: value },
+      steps: [{ input: value, logs: value, failedAttempts: [{ logs: value }] }],
+    });
+    expect((await exact.runToEnd({ workflow: "w", input: JSON.rawJSON(digits) })).output).toEqual(value);
+    expect(starts.map(String)).toEqual([digits]);
+    exact.close();
+  });
+
   test("of lists: page after page", async () => {
     const tokens: string[] = [];
     await using served = await serve({

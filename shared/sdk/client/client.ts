@@ -13,6 +13,7 @@ import {
   WorkflowServiceService,
 } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
 import { fastMethods } from "@millrace/rpc/wire/fast-methods.ts";
+import { type ParsePayload, parseJson } from "../parse-payload.ts";
 import { credentialsOf, type TlsFiles } from "../tls.ts";
 import { errorOfStart, type MillraceError } from "./millrace-error.ts";
 import { encodePayload } from "./payload.ts";
@@ -31,6 +32,18 @@ export interface ClientOptions {
   readonly tls?: TlsFiles;
   /** How long a call may take, retries included, ms. @default 10,000 */
   readonly timeoutMs?: number;
+  /**
+   * Makes values of the JSON texts of inputs, outputs and logs. JSON.parse rounds numbers beyond 2^53, so whoever needs
+   * each digit of them gives another function: here, integers that would be rounded become bigints. (To send such a
+   * number, write it as `JSON.rawJSON("12345678901234567890")`.)
+   *
+   *     (text) =>
+   *       JSON.parse(text, (_key, value, { source = "" }: { source?: string } = {}) =>
+   *         !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value)
+   *
+   * @default JSON.parse
+   */
+  readonly parsePayload?: (text: string) => unknown;
 }
 
 export interface StartedRun {
@@ -143,10 +156,12 @@ class GrpcClient implements Client {
   readonly #runs: RunServiceClient;
   readonly #metadata = new Metadata();
   readonly #timeoutMs: number;
+  readonly #parse: ParsePayload;
 
-  constructor({ address = ADDRESS_DEFAULT, tenant, tls, timeoutMs = TIMEOUT_MS_DEFAULT }: ClientOptions) {
+  constructor({ address = ADDRESS_DEFAULT, tenant, tls, ...options }: ClientOptions) {
     this.#runs = createRpcClient(RunServiceClient, address, credentialsOf(tls));
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+    this.#parse = options.parsePayload ?? parseJson;
     if (tenant !== undefined) this.#metadata.set("millrace-tenant", tenant);
   }
 
@@ -160,7 +175,7 @@ class GrpcClient implements Client {
     const request = { ...startOf(run), wait: true };
     const timeoutMs = options.timeoutMs ?? RUN_TIMEOUT_MS_DEFAULT;
     const { end } = await this.#call(RUNS.startRun, request, { timeoutMs });
-    return runEndOf(present(end, "StartRun"));
+    return runEndOf(present(end, "StartRun"), this.#parse);
   }
 
   async startRuns(runs: readonly RunRequest[]): Promise<(StartedRun | MillraceError)[]> {
@@ -172,18 +187,18 @@ class GrpcClient implements Client {
   }
 
   submitter(options: SubmitterOptions = {}): Submitter {
-    return new StreamSubmitter(() => this.#runs.submitRuns(this.#metadata), options);
+    return new StreamSubmitter(() => this.#runs.submitRuns(this.#metadata), this.#parse, options);
   }
 
   async getRun(runId: string): Promise<Run> {
     const { run } = await this.#call(RUNS.getRun, { runId });
-    return runOf(present(run, "GetRun"));
+    return runOf(present(run, "GetRun"), this.#parse);
   }
 
   async getTimeline(runId: string, options: TimelineOptions = {}): Promise<Timeline> {
     const { brief = false, step = "", item = -1 } = options;
     const answer = await this.#call(RUNS.getTimeline, { runId, brief, step, item: item + 1 });
-    return { run: runOf(present(answer.run, "GetTimeline")), steps: answer.steps.map(stepOf) };
+    return this.#timeline(answer, "GetTimeline");
   }
 
   async *listItems(runId: string, filter: ItemFilter = {}): AsyncGenerator<TimelineStep, void, void> {
@@ -192,7 +207,7 @@ class GrpcClient implements Client {
     do {
       const request = { runId, step, statuses: statuses.map(stepStatusNumber), brief, pageSize, pageToken };
       const page = await this.#call(RUNS.listItems, request);
-      for (const item of page.items) yield stepOf(item);
+      for (const item of page.items) yield stepOf(item, this.#parse);
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
   }
@@ -209,7 +224,7 @@ class GrpcClient implements Client {
         pageToken,
       };
       const page = await this.#call(RUNS.listRuns, request);
-      for (const run of page.runs) yield runOf(run);
+      for (const run of page.runs) yield runOf(run, this.#parse);
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
   }
@@ -219,9 +234,7 @@ class GrpcClient implements Client {
     { timeline = false, signal }: { readonly timeline?: boolean; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Timeline, void, void> {
     const open = (): ClientReadableStream<WatchRunResponse> => this.#runs.watchRun({ runId, timeline }, this.#metadata);
-    for await (const { run, steps } of watch(open, signal)) {
-      yield { run: runOf(present(run, "WatchRun")), steps: steps.map(stepOf) };
-    }
+    for await (const state of watch(open, signal)) yield this.#timeline(state, "WatchRun");
   }
 
   async signalRun(
@@ -287,6 +300,10 @@ class GrpcClient implements Client {
 
   close(): void {
     this.#runs.close();
+  }
+
+  #timeline({ run, steps }: WatchRunResponse, call: string): Timeline {
+    return { run: runOf(present(run, call), this.#parse), steps: steps.map((step) => stepOf(step, this.#parse)) };
   }
 
   #call<Request, Response>(

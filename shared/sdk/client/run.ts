@@ -6,6 +6,7 @@ import {
   type RunEnd as WireEnd,
   type Run as WireRun,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import type { ParsePayload } from "../parse-payload.ts";
 import { decodePayload } from "./payload.ts";
 
 /** Why an attempt, a step or a run failed. */
@@ -95,7 +96,7 @@ export function statusNumber(status: RunStatus | undefined): Status {
   return (status === undefined ? undefined : STATUS_NUMBERS.get(status)) ?? Status.UNSPECIFIED;
 }
 
-export function runOf(wire: WireRun): Run {
+export function runOf(wire: WireRun, parse: ParsePayload): Run {
   return {
     runId: wire.runId,
     workflow: wire.workflow,
@@ -105,8 +106,8 @@ export function runOf(wire: WireRun): Run {
     tenant: wire.tenant,
     startTime: wire.startTime ?? new Date(0),
     endTime: wire.endTime,
-    input: decodePayload(wire.input),
-    output: decodePayload(wire.output),
+    input: decodePayload(wire.input, parse),
+    output: decodePayload(wire.output, parse),
     failure: failureOf(wire.failure),
     failedStep: wire.failedStep,
     reason: wire.reason,
@@ -119,9 +120,9 @@ export function runOf(wire: WireRun): Run {
   };
 }
 
-export function runEndOf(wire: WireEnd): RunEnd {
+export function runEndOf(wire: WireEnd, parse: ParsePayload): RunEnd {
   const { runId, failedStep, endTimeMs } = wire;
-  const output = decodePayload(wire.output) ?? null;
+  const output = decodePayload(wire.output, parse) ?? null;
   const status = statusNameOf(wire.status);
   if (status === "running" || status === "paused" || status === "cancelling") {
     throw new Error(`The server sent the end of run ${runId}, which is ${status}.`);

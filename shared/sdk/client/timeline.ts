@@ -3,6 +3,7 @@ import {
   type Attempt as WireAttempt,
   type TimelineStep as WireStep,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import type { ParsePayload } from "../parse-payload.ts";
 import { decodePayload } from "./payload.ts";
 import { type Failure, failureOf, type Omitted, type Run } from "./run.ts";
 
@@ -99,7 +100,7 @@ export function stepStatusNumber(status: StepStatus): Status {
   return STATUS_NUMBERS.get(status) ?? Status.UNSPECIFIED;
 }
 
-export function stepOf(wire: WireStep): TimelineStep {
+export function stepOf(wire: WireStep, parse: ParsePayload): TimelineStep {
   return {
     step: wire.step,
     item: wire.item - 1,
@@ -113,14 +114,14 @@ export function stepOf(wire: WireStep): TimelineStep {
     worker: wire.worker,
     attempts: wire.attempts,
     maxAttempts: wire.maxAttempts,
-    input: decodePayload(wire.input),
-    output: decodePayload(wire.output),
+    input: decodePayload(wire.input, parse),
+    output: decodePayload(wire.output, parse),
     failure: failureOf(wire.failure),
-    failedAttempts: wire.failedAttempts.map(attemptOf),
+    failedAttempts: wire.failedAttempts.map((attempt) => attemptOf(attempt, parse)),
     errors: wire.errors.map(({ code, message, count }) => ({ code, message, count })),
     dueTime: wire.dueTime,
-    logs: decodePayload(wire.logs),
-    progress: decodePayload(wire.progress),
+    logs: decodePayload(wire.logs, parse),
+    progress: decodePayload(wire.progress, parse),
     itemsTotal: wire.itemsTotal,
     itemsCompleted: wire.itemsCompleted,
     itemsFailed: wire.itemsFailed,
@@ -132,8 +133,8 @@ export function stepOf(wire: WireStep): TimelineStep {
   };
 }
 
-function attemptOf(wire: WireAttempt): FailedAttempt {
+function attemptOf(wire: WireAttempt, parse: ParsePayload): FailedAttempt {
   const { attempt, scheduleTime, startTime, endTime, worker, omitted } = wire;
-  const logs = decodePayload(wire.logs);
+  const logs = decodePayload(wire.logs, parse);
   return { attempt, scheduleTime, startTime, endTime, worker, failure: failureOf(wire.failure), logs, omitted };
 }
