@@ -15,6 +15,7 @@ const WORKFLOWS = {
   nap: 'steps: { sleep: { uses: sleep, with: { for: "${input.for}" } } }',
   mendable: "steps: { work: { uses: e2e.mendable } }",
   many: 'steps: { each: { uses: e2e.item, forEach: "${input}" } }',
+  echoes: "steps: { echo: { uses: transform, with: '${input}' } }\noutput: '${steps.echo.output}'",
   asks: "steps: { ask: { uses: signal, with: { name: approved } } }\noutput: '${steps.ask.output}'",
 };
 
@@ -154,6 +155,17 @@ describe("run", () => {
     expect(await served.run("run", "timeline", runId, "--item", "3")).toMatchObject({ code: 2 });
     const none = await served.run("run", "timeline", runId, "--step", "each", "--item", "1100");
     expect(none).toMatchObject({ code: 3, text: expect.stringContaining("each has 1100 items") });
+  });
+
+  test("prints payloads with every digit of their numbers, wherever it prints them", async () => {
+    const payload = '{"id":12345678901234567890,"n":1.50,"list":[-98765432109876543210]}';
+    const ended = await served.run("run", "start", "echoes", "--input", payload, "--wait");
+    expect(ended.text.split("\t")[2]).toBe(payload);
+    const runId = ended.text.split("\t")[0] ?? "";
+    expect((await served.run("run", "get", runId)).text.split("\t")[3]).toBe(payload);
+    expect((await served.run("run", "get", runId, "--json")).text).toContain(`"input":${payload},"output":${payload}`);
+    expect((await served.run("run", "timeline", runId, "--json")).text).toContain(`"output":${payload}`);
+    expect((await served.run("run", "watch", runId, "--json")).text).toContain(`"output":${payload}`);
   });
 
   test("signal hands over what a step waits for, once a request ID", async () => {
