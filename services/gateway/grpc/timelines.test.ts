@@ -1,7 +1,7 @@
 // GetTimeline and ListItems of large runs over a real socket, whose clients take 16 MiB.
 import { Metadata } from "@grpc/grpc-js";
 import { workerName } from "@millrace/model/ids.ts";
-import { ITEM_INPUT, json } from "@millrace/model/payload.ts";
+import { ITEM_INPUT, json, PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { RunState, StepState, TaskCompleted, TaskState } from "@millrace/model/run-state.ts";
 import { callFailureOf, type FailedCall } from "@millrace/rpc/call-failure.ts";
 import { deadlineIn } from "@millrace/rpc/client.ts";
@@ -146,6 +146,19 @@ describe("GetTimeline", () => {
       omitted: undefined,
     });
     expect(rest).toEqual([]);
+  });
+
+  it("I9: shows all of an item alone, however large its payloads and the run's own are", async () => {
+    const { runId } = makeRun(DEFINITION, []);
+    const large = async (letter: string) =>
+      served.blobs.put(runId, Buffer.from(JSON.stringify(letter.repeat(PAYLOAD_BYTES_MAX - 2))));
+    const [input, output, runInput] = [await large("i"), await large("o"), await large("r")];
+    run([{ ...completed("1"), input, output }], [], { input: runInput });
+    const answer = await timeline({ runId, step: "each", item: 1 });
+    if (!("steps" in answer)) throw answer;
+    expect([answer.steps[0]?.input.length, answer.steps[0]?.output.length]).toEqual([input.bytes, output.bytes]);
+    expect(answer.steps[0]?.omitted).toBe(undefined);
+    expect(answer.run?.omitted?.inputBytes).toBe(runInput.bytes);
   });
 
   it.each([

@@ -38,10 +38,15 @@ export async function getTimeline(
   if (rows instanceof Refused) return rows;
   const { run, definition } = opened;
   const payloads = new PayloadTexts(request.brief ? 0 : undefined);
-  if (!request.brief) {
-    const shownToo = rows.flatMap((row) => [...rowPayloads(run, definition, row)]);
-    await payloads.load(ports.blobs, run.runId, [run.input, followOutput(run, definition), ...shownToo]);
+  const own = [run.input, followOutput(run, definition)];
+  const theirs = request.brief ? [] : rows.flatMap((row) => [...rowPayloads(run, definition, row)]);
+  // What is asked for alone is whole, whatever the run's own payloads: it has the room first.
+  if (request.step !== "") {
+    await payloads.load(ports.blobs, run.runId, [...theirs, ...own]);
+    const steps = stepMessages(ports, opened, rows, payloads);
+    return { run: runMessage(run, definition, payloads), steps };
   }
+  await payloads.load(ports.blobs, run.runId, [...own, ...theirs]);
   return { run: runMessage(run, definition, payloads), steps: stepMessages(ports, opened, rows, payloads) };
 }
 

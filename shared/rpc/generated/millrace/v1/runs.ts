@@ -608,7 +608,7 @@ export interface GetTimelineRequest {
 
 /** Response of GetTimeline. */
 export interface GetTimelineResponse {
-  /** The run. */
+  /** The run. With `step`, there is room for the payloads of the step or item first, which are never left out then. */
   run:
     | Run
     | undefined;
