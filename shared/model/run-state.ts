@@ -210,3 +210,6 @@ export interface RequestedRetry {
   /** The epoch it opened. */
   readonly epoch: number;
 }
+
+/** What can be told of a run without a look at its steps. */
+export type RunHead = Omit<RunState, "steps" | "signals" | "signalIds">;

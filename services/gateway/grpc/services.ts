@@ -35,6 +35,7 @@ function runService(ports: ServicePorts, calls: UnaryCalls["runs"], watch: CallW
     startRuns: unaryHandler(watch, paths.startRuns.path, calls.startRuns),
     getRun: unaryHandler(watch, paths.getRun.path, calls.getRun),
     getTimeline: unaryHandler(watch, paths.getTimeline.path, calls.getTimeline),
+    listItems: unaryHandler(watch, paths.listItems.path, calls.listItems),
     listRuns: unaryHandler(watch, paths.listRuns.path, calls.listRuns),
     signalRun: unaryHandler(watch, paths.signalRun.path, calls.signalRun),
     cancelRun: unaryHandler(watch, paths.cancelRun.path, calls.cancelRun),

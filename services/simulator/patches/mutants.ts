@@ -140,7 +140,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (!stepIsReadable(decision, run, step, step.reads)) return;",
     "",
   ]),
-  // I7, I8, I9
+  // I7, I8, I9, progress
   mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,
     ".push(letter.command.tenant, letter)",
@@ -150,6 +150,11 @@ export const MUTANTS: readonly Mutant[] = [
     `${HOST}/decider.ts`,
     "turn.reply(letter.origin, done(letter.ref, command.runId, false, 1))",
     "refuse(letter, workflowNotFound(command), turn)",
+  ]),
+  mutant("watchers not told of changes", 60, [
+    `${HOST}/watches.ts`,
+    "      for (const watcher of run.watchers) watcher.isBehind = true;\n",
+    "",
   ]),
   mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
 ];
