@@ -1,7 +1,8 @@
 // JetStream's API, as far as more than one adapter uses it: requests, and messages that are acknowledged (`stored.ts`
 // reads). Millrace speaks the API itself: all it waits for has a bound then, and all it reads has back-pressure.
-import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
+import type { Msg, MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { field, numberOf, textOf } from "./answer.ts";
+import { ConnectionNews } from "./connection-news.ts";
 
 /** How long JetStream may take for one answer. Elections of a stream's leader take longer: then callers ask again. */
 export const ANSWER_MS = 5_000;
@@ -16,11 +17,6 @@ export const WRONG_LAST_SEQUENCE: ReadonlySet<number> = new Set([10_071, 10_164]
 /** The stream, the account or the server has no room. */
 export const NO_ROOM: ReadonlySet<number> = new Set([10_023, 10_047, 10_077]);
 
-/** The settings of a stream, by JetStream's own names: all that matter, also those that are defaults. */
-export interface StreamConfig extends Readonly<Record<string, unknown>> {
-  readonly name: string;
-}
-
 /** JetStream refused a request: it heard it, and did nothing. */
 export class JetStreamRefused extends Error {
   override readonly name = "JetStreamRefused";
@@ -32,11 +28,10 @@ export class JetStreamRefused extends Error {
   }
 }
 
-/** Asks the API and parses the answer. Rejects with {@link JetStreamRefused}, and with what the client throws. */
+/** Asks the API and parses the answer. Rejects with {@link JetStreamRefused}, and like {@link ask}. */
 export async function jetStreamRequest(connection: NatsConnection, api: string, body?: object): Promise<unknown> {
-  const payload = body === undefined ? "" : JSON.stringify(body);
-  const { data } = await connection.request(`$JS.API.${api}`, payload, { timeout: ANSWER_MS });
-  return parseAnswer(data);
+  const payload = Buffer.from(body === undefined ? "" : JSON.stringify(body));
+  return parseAnswer((await ask(connection, `$JS.API.${api}`, payload)).data);
 }
 
 /** Publishes a message that a stream keeps, and resolves to its sequence there. Rejects like {@link jetStreamRequest}. */
@@ -46,30 +41,20 @@ export async function store(
   data: Uint8Array,
   headers?: MsgHdrs,
 ): Promise<number> {
-  const options = headers === undefined ? { timeout: ANSWER_MS } : { timeout: ANSWER_MS, headers };
-  const ack = parseAnswer((await connection.request(subject, data, options)).data);
-  const sequence = field(ack, "seq");
+  const sequence = field(parseAnswer((await ask(connection, subject, data, headers)).data), "seq");
   if (typeof sequence !== "number") throw new Error(`What answers on ${subject} is no stream.`);
   return sequence;
 }
 
-/** Makes a stream, unless there is one by its name; then that stays as it is. Rejects like {@link jetStreamRequest}. */
-export async function ensureStream(connection: NatsConnection, config: StreamConfig): Promise<void> {
-  try {
-    await jetStreamRequest(connection, `STREAM.INFO.${config.name}`);
-  } catch (error: unknown) {
-    if (!(error instanceof JetStreamRefused) || error.code !== STREAM_NOT_FOUND) throw error;
-    await makeStream(connection, config);
-  }
-}
-
-async function makeStream(connection: NatsConnection, config: StreamConfig): Promise<void> {
-  try {
-    await jetStreamRequest(connection, `STREAM.CREATE.${config.name}`, config);
-  } catch (error: unknown) {
-    // Another process made it at the same time, from other settings: it was there first.
-    if (!(error instanceof JetStreamRefused) || error.code !== STREAM_NAME_TAKEN) throw error;
-  }
+/** Asks and waits for the answer. Rejects with what the client throws, and at once when the connection is lost. */
+export function ask(connection: NatsConnection, subject: string, data: Uint8Array, headers?: MsgHdrs): Promise<Msg> {
+  const news = ConnectionNews.of(connection);
+  if (!news.isUp) return Promise.reject(new Error("there is no connection to NATS"));
+  return new Promise((resolve, reject) => {
+    const unlisten = news.listen(() => reject(new Error("the connection to NATS was lost")));
+    const options = headers === undefined ? { timeout: ANSWER_MS } : { timeout: ANSWER_MS, headers };
+    connection.request(subject, data, options).then(resolve, reject).finally(unlisten);
+  });
 }
 
 function parseAnswer(data: Uint8Array): unknown {
