@@ -26,8 +26,6 @@ export interface BatchQuery {
   readonly bytesMax: number;
 }
 
-const NOTHING = new Uint8Array();
-
 // Statuses of direct answers.
 const NOT_FOUND = 404;
 const END_OF_BATCH = 204;
@@ -38,7 +36,8 @@ export async function lastOfAny(
   stream: string,
   subject: string,
 ): Promise<StoredMessage | null> {
-  const message = await ask(connection, `$JS.API.DIRECT.GET.${stream}.${subject}`, NOTHING);
+  const query = Buffer.from(JSON.stringify({ last_by_subj: subject }));
+  const message = await ask(connection, `$JS.API.DIRECT.GET.${stream}`, query);
   const code = message.headers?.code ?? 0;
   if (code === NOT_FOUND) return null;
   if (code !== 0) throw new Error(`${stream} answered ${code} ${message.headers?.description ?? ""}.`);
@@ -46,14 +45,22 @@ export async function lastOfAny(
 }
 
 /** The newest message on a subject, wildcards allowed, by the leader's knowledge. Rejects when it does not answer. */
-export async function lastOfLeader(
-  { connection }: NatsClient,
+export function lastOfLeader(client: NatsClient, stream: string, subject: string): Promise<StoredMessage | null> {
+  return askLeader(client, stream, { last_by_subj: subject });
+}
+
+/** The first message at or behind a sequence, by the leader's knowledge. Rejects when it does not answer. */
+export function nextOfLeader(
+  client: NatsClient,
   stream: string,
-  subject: string,
+  { subject, from }: Pick<BatchQuery, "subject" | "from">,
 ): Promise<StoredMessage | null> {
+  return askLeader(client, stream, { seq: from, next_by_subj: subject });
+}
+
+async function askLeader({ connection }: NatsClient, stream: string, query: object): Promise<StoredMessage | null> {
   try {
-    const answer = await jetStreamRequest(connection, `STREAM.MSG.GET.${stream}`, { last_by_subj: subject });
-    const message = field(answer, "message");
+    const message = field(await jetStreamRequest(connection, `STREAM.MSG.GET.${stream}`, query), "message");
     const encoded = textOf(message, "hdrs");
     return {
       subject: textOf(message, "subject"),
