@@ -39,3 +39,9 @@ export function textOf(value: unknown, name: string): string {
   const found = field(value, name);
   return typeof found === "string" ? found : "";
 }
+
+/** A field that is a list; empty where it is not there. */
+export function listOf(value: unknown, name: string): readonly unknown[] {
+  const found = field(value, name);
+  return Array.isArray(found) ? found : [];
+}
