@@ -2,6 +2,8 @@
 
 /** The codes that mean something here. */
 export const NO_MESSAGE_FOUND = 10_037;
+/** There is no leader that could answer. */
+export const NOT_AVAILABLE = 10_008;
 export const STREAM_NOT_FOUND = 10_059;
 export const STREAM_NAME_TAKEN = 10_058;
 

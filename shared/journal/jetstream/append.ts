@@ -15,13 +15,23 @@ export type Published =
   | { readonly type: "full" }
   | { readonly type: "unknown"; readonly reason: string };
 
+export interface Message {
+  readonly data: Uint8Array;
+  /** The message's own; its expectation is added to them. */
+  readonly headers: MsgHdrs;
+  /** The sequence of the subject's last message; 0 = there must be none; null = whatever there is. */
+  readonly expected: number | null;
+  /** After which nobody knows what became of it. */
+  readonly timeoutMs: number;
+}
+
 interface Sent {
   readonly expected: number;
   readonly cancelTimer: CancelTimer;
   readonly done: (published: Published) => void;
 }
 
-export const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 
 /** Codes of JetStream's refusals: the message was not stored, since the check comes before. */
 const WRONG_LAST_SEQUENCE = 10_071;
@@ -39,7 +49,6 @@ const FULL: Published = { type: "full" };
 
 export class Publisher {
   readonly #subject: JournalSubject;
-  readonly #timeoutMs: number;
   readonly #inbox: string;
   readonly #subscription: Subscription;
   readonly #news: ConnectionNews;
@@ -48,10 +57,9 @@ export class Publisher {
   #ordinal = 0;
   #sent: Sent | null = null;
 
-  constructor(subject: JournalSubject, timeoutMs: number) {
+  constructor(subject: JournalSubject) {
     const { connection, inboxPrefix } = subject.way;
     this.#subject = subject;
-    this.#timeoutMs = timeoutMs;
     this.#inbox = createInbox(inboxPrefix);
     this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
@@ -66,11 +74,8 @@ export class Publisher {
     });
   }
 
-  /**
-   * Publishes behind the message at `expected` (0 = behind none). Calls `done` once, never before returning. `headers`
-   * are the message's own; the expectation is added to them.
-   */
-  send(data: Uint8Array, headers: MsgHdrs, expected: number, done: (published: Published) => void): void {
+  /** Publishes a message. Calls `done` once, never before returning. */
+  send({ data, headers, expected, timeoutMs }: Message, done: (published: Published) => void): void {
     const { connection, clock } = this.#subject.way;
     this.#ordinal += 1;
     const refuse = (reason: string): void => {
@@ -80,16 +85,16 @@ export class Publisher {
     };
     // The client would keep it and send it whenever the connection is there again.
     if (!this.#news.isUp) return refuse("there is no connection");
-    headers.set(EXPECTED, String(expected));
+    if (expected !== null) headers.set(EXPECTED, String(expected));
     try {
       connection.publish(this.#subject.place.subject, data, { headers, reply: `${this.#inbox}.${this.#ordinal}` });
     } catch (error: unknown) {
       return refuse(error instanceof Error ? error.message : String(error));
     }
-    const cancelTimer = clock.after(this.#timeoutMs, () => {
-      this.#settle({ type: "unknown", reason: `no answer within ${this.#timeoutMs} ms` });
+    const cancelTimer = clock.after(timeoutMs, () => {
+      this.#settle({ type: "unknown", reason: `no answer within ${timeoutMs} ms` });
     });
-    this.#sent = { expected, cancelTimer, done };
+    this.#sent = { expected: expected ?? 0, cancelTimer, done };
   }
 
   close(): void {

@@ -2,10 +2,9 @@
 // the cluster next to nothing; when it breaks it is dropped, and another is made.
 import type { CancelTimer } from "@millrace/clock/clock.ts";
 import { createInbox, type Msg, nuid, type Subscription } from "@nats-io/nats-core";
-import { parseAnswer } from "./answer.ts";
 import { ConnectionNews } from "./connection.ts";
 import { readFence } from "./fence.ts";
-import { ANSWER_MS, type JournalSubject, type StoredMessage } from "./subject.ts";
+import { type JournalSubject, SMALL_ANSWER_MS, type StoredMessage } from "./subject.ts";
 
 /** How often an idle consumer says that it lives. */
 const HEARTBEAT_MS = 1_000;
@@ -114,9 +113,8 @@ export class PushConsumer {
       mem_storage: true,
       num_replicas: 1,
     };
-    const api = `$JS.API.CONSUMER.CREATE.${stream}.${this.#name}.${subject}`;
-    const request = JSON.stringify({ stream_name: stream, config, action: "create" });
-    parseAnswer((await this.#subject.way.connection.request(api, request, { timeout: ANSWER_MS })).data);
+    const query = { stream_name: stream, config, action: "create" };
+    await this.#subject.request(`CONSUMER.CREATE.${stream}.${this.#name}.${subject}`, query, SMALL_ANSWER_MS);
   }
 
   #answerControl(message: Msg): void {

@@ -4,6 +4,8 @@
 //
 // Whoever appends names the last sequence it knows on the subject. A fence moves that on, so that all who opened the
 // journal before are out; and since its own publishing was conditional, too, nothing lies between it and what it names.
+// Against a writer that never pauses, that condition is hard to meet. A barrier, a fence without condition that names
+// nothing, puts such a writer out first.
 import { position, term } from "@millrace/model/ids.ts";
 import { headers, type MsgHdrs } from "@nats-io/nats-core";
 import { JournalDamaged, type JournalTail } from "../journal.ts";
@@ -23,9 +25,11 @@ export interface TakenOver extends FencedTail {
   readonly fenceSequence: number;
 }
 
-export interface Fence extends FencedTail {
+export interface Fence {
   /** Who took the journal over. */
   readonly holder: string;
+  /** null = a barrier. */
+  readonly before: FencedTail | null;
 }
 
 const HOLDER = "Millrace-Fence";
@@ -41,10 +45,12 @@ export function fenceHeaders(fence: Fence): MsgHdrs {
   if (!HOLDER_PATTERN.test(fence.holder)) {
     throw new RangeError(`The holder "${fence.holder}" must be 1 to 128 characters of A-Z a-z 0-9 _ . : @ -`);
   }
-  const { tail } = fence;
   const written = headers();
   written.set(HOLDER, fence.holder);
-  written.set(TAIL, [tail.position, tail.chain, tail.term, tail.timeMs, fence.sequence, fence.bytes].join(" "));
+  if (fence.before !== null) {
+    const { tail, sequence, bytes } = fence.before;
+    written.set(TAIL, [tail.position, tail.chain, tail.term, tail.timeMs, sequence, bytes].join(" "));
+  }
   return written;
 }
 
@@ -52,6 +58,7 @@ export function fenceHeaders(fence: Fence): MsgHdrs {
 export function readFence(read: MsgHdrs): Fence | null {
   const holder = read.get(HOLDER);
   if (holder === "") return null;
+  if (read.get(TAIL) === "") return { holder, before: null };
   const numbers = read.get(TAIL).split(" ").map(Number);
   const [at = 0, chain = 0, ofTerm = 0, timeMs = 0, sequence = 0, bytes = 0] = numbers;
   if (numbers.length !== FIELDS || !numbers.every((value) => Number.isSafeInteger(value))) {
@@ -59,5 +66,6 @@ export function readFence(read: MsgHdrs): Fence | null {
       `The fence of ${holder} says "${read.get(TAIL)}" of the journal's tail: six numbers are due.`,
     );
   }
-  return { holder, tail: { position: position(at), chain, term: term(ofTerm), timeMs }, sequence, bytes };
+  const before = { tail: { position: position(at), chain, term: term(ofTerm), timeMs }, sequence, bytes };
+  return { holder, before };
 }

@@ -25,6 +25,7 @@ import type { JournalSubject } from "./subject.ts";
 export interface JetStreamJournalParts {
   readonly subject: JournalSubject;
   readonly publisher: Publisher;
+  readonly appendTimeoutMs: number;
   readonly clock: Clock;
 }
 
@@ -78,7 +79,8 @@ export class JetStreamJournal implements Journal {
     }
     const next = tailAfter(this.#tail, frame);
     this.#isInFlight = true;
-    this.#parts.publisher.send(frame, headers(), this.#lastSequence, (published) => {
+    const { publisher, appendTimeoutMs: timeoutMs } = this.#parts;
+    publisher.send({ data: frame, headers: headers(), expected: this.#lastSequence, timeoutMs }, (published) => {
       this.#answer(this.#settle(published, next, frame.length), done);
     });
   }

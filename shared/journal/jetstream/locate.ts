@@ -58,10 +58,12 @@ export async function locate(subject: JournalSubject, wanted: Position, until: F
 
 /** By the leader, as replicas that are behind may still hold what was truncated. */
 async function look(subject: JournalSubject, from: number): Promise<Located | null> {
-  const message = await subject.next(from, "leader");
+  let message = await subject.next(from, "leader");
+  // A barrier says nothing.
+  while (message?.fence?.before === null) message = await subject.next(message.sequence + 1, "leader");
   if (message === null) return null;
   const { sequence, fence, data } = message;
-  if (fence !== null) return { position: fence.tail.position + 1, sequence };
+  if (fence?.before != null) return { position: fence.before.tail.position + 1, sequence };
   const decoded = decodeAlone(data);
   if (decoded.type === "record") return { position: decoded.record.position, sequence };
   throw new JournalDamaged(`Message ${sequence} on ${subject.place.subject} is neither a record nor a fence.`);

@@ -13,11 +13,6 @@ const STRETCH_MS = 5;
 
 /** Any of three replicas answers: the chance that the only good one of three is never asked is below 1 in 10. */
 const TRIES_MAX = 12;
-/** Between two tries, so that a replica may catch up. */
-const TRY_AFTER_MS = 20;
-/** For as long nobody may answer: longer than the election of a stream's leader, which takes up to 10 s. */
-export const SILENCE_MS = 30_000;
-
 /** A record and the message that holds it. */
 export interface FoundRecord {
   readonly message: StoredMessage;
@@ -83,28 +78,22 @@ export async function readRecords(
 
 /** What a message is at a place: the record that comes next, a fence between records, or neither. */
 export function successor(message: StoredMessage, place: Place): FoundRecord | "fence" | "gap" {
-  if (message.fence !== null) return message.fence.tail.position + 1 === place.next ? "fence" : "gap";
+  if (message.fence !== null) {
+    const { before } = message.fence;
+    return before === null || before.tail.position + 1 === place.next ? "fence" : "gap";
+  }
   const decoded = decodeMessage(message, place);
   return decoded.type === "record" ? { message, record: decoded.record } : "gap";
 }
 
 /** Finds the record that must come next, on whichever replica has it. Rejects as {@link readRecords} does. */
 export async function findNext(subject: JournalSubject, place: Place): Promise<FoundRecord> {
-  const { clock } = subject.way;
-  const giveUpMs = clock.monotonicMs() + SILENCE_MS;
   let reason = "";
-  for (let tries = 0; tries < TRIES_MAX || reason === ""; tries += 1) {
-    const replica = tries % 2 === 0 ? "leader" : "any";
-    try {
-      const found = await nextRecord(subject, place, replica);
-      if (typeof found === "object") return found;
-      if (replica === "leader") reason = found;
-    } catch (error: unknown) {
-      if (clock.monotonicMs() > giveUpMs) throw error;
-    }
-    await new Promise<void>((resolve) => {
-      clock.after(TRY_AFTER_MS, resolve);
-    });
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const found = tries % 2 === 0 ? await nextRecord(subject, place, "leader") : await nextOfAny(subject, place);
+    if (typeof found === "object") return found;
+    if (tries % 2 === 0) reason = found;
+    await subject.pause();
   }
   const first = (await locateFirst(subject))?.position ?? 0;
   if (first > place.next) throw new RecordsGone(first, place.next);
@@ -124,6 +113,11 @@ async function nextRecord(subject: JournalSubject, place: Place, replica: Replic
     if (decoded.type === "record") return { message, record: decoded.record };
     return decoded.type === "wrong" ? decoded.reason : "it is empty, and no fence";
   }
+}
+
+/** One that does not answer has not the record either. */
+function nextOfAny(subject: JournalSubject, place: Place): Promise<FoundRecord | string> {
+  return nextRecord(subject, place, "any").catch(() => "it did not answer");
 }
 
 function decodeMessage({ data }: StoredMessage, { next, previous }: Place): DecodedRecord {

@@ -2,7 +2,9 @@
 // of whichever replica answers first. A replica may be behind, and may have lost what it acked; readers check the chain.
 import type { Clock } from "@millrace/clock/clock.ts";
 import { createInbox, type Msg, type MsgHdrs, MsgHdrsImpl, type NatsConnection } from "@nats-io/nats-core";
-import { field, JetStreamRefusal, NO_MESSAGE_FOUND, numberOf, parseAnswer, textOf } from "./answer.ts";
+import { JournalDamaged } from "../journal.ts";
+import { field, JetStreamRefusal, NO_MESSAGE_FOUND, NOT_AVAILABLE, numberOf, parseAnswer, textOf } from "./answer.ts";
+import { ConnectionNews } from "./connection.ts";
 import { type Fence, readFence } from "./fence.ts";
 
 /** Where one journal lies. */
@@ -28,8 +30,16 @@ export interface StoredMessage {
   readonly fence: Fence | null;
 }
 
-/** How long JetStream may take for one answer. Elections of a stream's leader take longer: then callers ask again. */
+/** How long JetStream may take for work on a stream or many of its messages. */
 export const ANSWER_MS = 5_000;
+/** How long it may take for a small answer, before it is asked again: another server may lead by then. */
+export const SMALL_ANSWER_MS = 1_000;
+/** How long a batch may bring nothing: its messages are then asked for one by one. */
+const BATCH_SILENCE_MS = 2_000;
+/** For as long it may not answer in all: an election of a stream's leader takes 4 to 9 s, and may fail. */
+export const SILENCE_MS = 30_000;
+/** Before a question is asked again. */
+const AGAIN_MS = 20;
 
 /** What a batch holds at most but for the last message: five of the largest records, a few milliseconds of the network. */
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -51,15 +61,25 @@ export class JournalSubject {
     this.place = place;
   }
 
-  /** The last message by the leader's knowledge; null = there is none. */
+  /** The last message by the leader's knowledge; null = there is none. Rejects after {@link SILENCE_MS} of silence. */
   last(): Promise<StoredMessage | null> {
-    return this.#ask({ last_by_subj: this.place.subject });
+    return this.#insist({ last_by_subj: this.place.subject });
   }
 
-  /** The first message at or behind a sequence; null = that replica has none. Rejects when nobody answers. */
+  /**
+   * The first message at or behind a sequence; null = that replica has none. The leader is asked for as long as
+   * {@link SILENCE_MS}, any other replica once.
+   */
   next(sequence: number, replica: Replica): Promise<StoredMessage | null> {
-    const query = { seq: Math.max(sequence, 1), next_by_subj: this.place.subject };
-    return replica === "leader" ? this.#ask(query) : this.#askAny(query);
+    const query = { seq: sequence, next_by_subj: this.place.subject };
+    return replica === "leader" ? this.#insist(query) : this.#askAny(query);
+  }
+
+  /** Waits before something is tried again. */
+  pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.way.clock.after(AGAIN_MS, resolve);
+    });
   }
 
   /** Messages at or behind a sequence, in order; none = that replica has none. Rejects when no answer comes to its end. */
@@ -82,11 +102,11 @@ export class JournalSubject {
         else reject(error);
       };
       const watchSilence = (): void => {
-        if (!heard) return end(new Error(`${this.place.stream} was silent for ${ANSWER_MS} ms.`));
+        if (!heard) return end(new Error(`${this.place.stream} was silent for ${BATCH_SILENCE_MS} ms.`));
         heard = false;
-        cancel = clock.after(ANSWER_MS, watchSilence);
+        cancel = clock.after(BATCH_SILENCE_MS, watchSilence);
       };
-      let cancel = clock.after(ANSWER_MS, watchSilence);
+      let cancel = clock.after(BATCH_SILENCE_MS, watchSilence);
       const subscription = connection.subscribe(inbox, {
         callback: (error, message) => {
           heard = true;
@@ -104,12 +124,32 @@ export class JournalSubject {
   /** Removes every message below a sequence, on all replicas. */
   async purgeBelow(sequence: number): Promise<void> {
     const query = { filter: this.place.subject, seq: sequence };
-    await this.#request(`$JS.API.STREAM.PURGE.${this.place.stream}`, query);
+    await this.request(`STREAM.PURGE.${this.place.stream}`, query, ANSWER_MS);
+  }
+
+  /** Asks JetStream's API. Rejects with {@link JetStreamRefusal}, or another error when no answer comes. */
+  async request(api: string, query: object, timeoutMs: number): Promise<unknown> {
+    return parseAnswer((await this.#send(`$JS.API.${api}`, query, timeoutMs)).data);
+  }
+
+  async #insist(query: object): Promise<StoredMessage | null> {
+    const { clock, connection } = this.way;
+    const giveUpMs = clock.monotonicMs() + SILENCE_MS;
+    for (;;) {
+      try {
+        return await this.#ask(query);
+      } catch (error: unknown) {
+        const isRefused = error instanceof JetStreamRefusal && error.code !== NOT_AVAILABLE;
+        const isFinal = isRefused || error instanceof JournalDamaged || connection.isClosed();
+        if (isFinal || clock.monotonicMs() > giveUpMs) throw error;
+      }
+      await this.pause();
+    }
   }
 
   async #ask(query: object): Promise<StoredMessage | null> {
     try {
-      const answer = await this.#request(`$JS.API.STREAM.MSG.GET.${this.place.stream}`, query);
+      const answer = await this.request(`STREAM.MSG.GET.${this.place.stream}`, query, SMALL_ANSWER_MS);
       const message = field(answer, "message");
       const headers = textOf(message, "hdrs");
       return {
@@ -124,17 +164,18 @@ export class JournalSubject {
   }
 
   async #askAny(query: object): Promise<StoredMessage | null> {
-    const options = { timeout: ANSWER_MS };
-    const answer = await this.way.connection.request(this.#directSubject(), JSON.stringify(query), options);
+    const answer = await this.#send(this.#directSubject(), query, SMALL_ANSWER_MS);
     const code = answer.headers?.code ?? 0;
     if (code === NOT_FOUND) return null;
     if (code !== 0) throw new Error(`${this.place.stream} answered ${code} ${answer.headers?.description ?? ""}.`);
     return directMessage(answer);
   }
 
-  async #request(subject: string, query: object): Promise<unknown> {
-    const answer = await this.way.connection.request(subject, JSON.stringify(query), { timeout: ANSWER_MS });
-    return parseAnswer(answer.data);
+  /** What is sent without a connection is lost: nobody need wait for the answer. */
+  #send(subject: string, query: object, timeoutMs: number): Promise<Msg> {
+    const { connection } = this.way;
+    if (!ConnectionNews.of(connection).isUp) return Promise.reject(new Error("There is no connection to NATS."));
+    return connection.request(subject, JSON.stringify(query), { timeout: timeoutMs });
   }
 
   #directSubject(): string {

@@ -5,7 +5,7 @@ import type { FencedTail } from "./fence.ts";
 import { findNext } from "./read.ts";
 import type { JournalSubject, StoredMessage } from "./subject.ts";
 
-/** The tail by the last message: that is the last record, or a fence that names it. */
+/** The tail by the last message: that is the last record, or a fence that names it, or a barrier behind either. */
 export async function findTail(subject: JournalSubject, last: StoredMessage | null): Promise<FencedTail> {
   if (last === null) return { tail: EMPTY_TAIL, sequence: 0, bytes: 0 };
   if (last.fence === null) {
@@ -16,7 +16,8 @@ export async function findTail(subject: JournalSubject, last: StoredMessage | nu
     const { position, chain, term, timeMs } = decoded.record;
     return { tail: { position, chain, term, timeMs }, sequence: last.sequence, bytes: last.data.length };
   }
-  const { tail, sequence, bytes } = last.fence;
+  if (last.fence.before === null) return findTail(subject, await messageBefore(subject, last.sequence));
+  const { tail, sequence, bytes } = last.fence.before;
   // The record must still be there: it is never truncated.
   if (sequence > 0) {
     const { record } = await findNext(subject, { sequence, next: tail.position, previous: null });
@@ -25,4 +26,20 @@ export async function findTail(subject: JournalSubject, last: StoredMessage | nu
     }
   }
   return { tail, sequence, bytes };
+}
+
+/** The message before one, which is not far away but for those of other journals; null = there is none. */
+async function messageBefore(subject: JournalSubject, sequence: number): Promise<StoredMessage | null> {
+  for (let back = 1; ; back *= 2) {
+    const from = Math.max(sequence - back, 1);
+    let found = await subject.next(from, "leader");
+    if (found !== null && found.sequence < sequence) {
+      for (;;) {
+        const next = await subject.next(found.sequence + 1, "leader");
+        if (next === null || next.sequence >= sequence) return found;
+        found = next;
+      }
+    }
+    if (from === 1) return null;
+  }
 }

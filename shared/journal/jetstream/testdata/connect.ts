@@ -11,6 +11,9 @@ export function connectTo(addresses: readonly string[]): Promise<Connection> {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 50,
     reconnectJitter: 0,
+    // A frozen server keeps its connections: only its pings are missed.
+    pingInterval: 500,
+    maxPingOut: 2,
     waitOnFirstConnect: true,
   });
 }
