@@ -230,6 +230,30 @@ describe("on three servers", () => {
     await follower.stop();
   });
 
+  it("I2: is refused only once it is sure that another message came first", async () => {
+    const place = servers.place();
+    const connected = servers.all.find(({ address }) => address === servers.connection.getServer());
+    if (connected === undefined) throw new Error("The client is connected to none of the servers.");
+    const journal = await servers.open(place, 20_000);
+    expect(await append(journal)).toEqual({ type: "appended" });
+    await servers.lead(place, connected);
+    const others = servers.all.filter((server) => server !== connected);
+    for (const server of others) server.freeze();
+    // Without the others it is on its way for as long as they are frozen.
+    servers.connection.publish(place.subject, "another's");
+    let isAnswered = false;
+    const answer = append(journal).then((outcome) => {
+      isAnswered = true;
+      return outcome;
+    });
+    // Whatever the append was answered, it was answered before this is.
+    for (let round = 0; round < 20; round += 1) await servers.connection.flush();
+    expect(isAnswered).toBe(false);
+    for (const server of others) server.thaw();
+    expect(await answer).toEqual({ type: "stale" });
+    await journal.close();
+  });
+
   it("I1: goes on beside a frozen replica, and reads past what that one does not have", async () => {
     const place = servers.place();
     const journal = await servers.open(place);
@@ -277,11 +301,7 @@ describe("on three servers", () => {
     await journal.close();
     const { follower } = await roles(place);
     await servers.changeBlocks([follower], place.stream, (bytes) => flipped(bytes, place.subject, position(100)));
-    await waitUntil("the damaged server to lead", async () => {
-      const request = JSON.stringify({ placement: { preferred: follower.name } });
-      await servers.connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${place.stream}`, request).catch(() => null);
-      return (await servers.cluster?.leader(place.stream)) === follower;
-    });
+    await servers.lead(place, follower);
     const again = await servers.open(place);
     expect(again.tail().position).toBe(200);
     // The other replicas have the record; only if none did, the journal would count as damaged.

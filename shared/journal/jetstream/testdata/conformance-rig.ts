@@ -99,6 +99,17 @@ export class Servers implements AsyncDisposable {
     await this.ready();
   }
 
+  /** Makes one server the leader of a journal's stream. */
+  async lead(place: JournalPlace, server: NatsServer): Promise<void> {
+    const request = JSON.stringify({ placement: { preferred: server.name } });
+    await waitUntil(`${server.name} to lead ${place.stream}`, async () => {
+      if ((await this.cluster?.leader(place.stream)) === server) return true;
+      await this.connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${place.stream}`, request).catch(() => null);
+      return false;
+    });
+    await this.ready();
+  }
+
   /** Lets a stream hold no more than it does, or what its servers have room for. */
   async setFull(stream: string, isFull: boolean): Promise<void> {
     const info = await streamInfo(this.connection, stream);
