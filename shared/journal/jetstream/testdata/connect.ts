@@ -1,0 +1,19 @@
+// Connections for the tests, as a node would make them.
+import type { NatsConnection } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+
+export type Connection = NatsConnection;
+
+/** Connects to one of these addresses, and to another whenever that is lost, for ever. */
+export function connectTo(addresses: readonly string[]): Promise<Connection> {
+  return connect({
+    servers: [...addresses],
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 50,
+    reconnectJitter: 0,
+    // A frozen server keeps its connections: only its pings are missed.
+    pingInterval: 500,
+    maxPingOut: 2,
+    waitOnFirstConnect: true,
+  });
+}
