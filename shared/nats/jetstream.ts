@@ -12,6 +12,8 @@ export const JETSTREAM_OFF_FOR_ACCOUNT = 10_039;
 export const MESSAGE_NOT_FOUND = 10_037;
 export const STREAM_NOT_FOUND = 10_059;
 export const STREAM_NAME_TAKEN = 10_058;
+/** A cluster has too few servers for the replicas, or there is no cluster. */
+export const TOO_FEW_SERVERS: ReadonlySet<number> = new Set([10_005, 10_074]);
 /** What the headers expected to be last is not. */
 export const WRONG_LAST_SEQUENCE: ReadonlySet<number> = new Set([10_071, 10_164]);
 /** The stream, the account or the server has no room. */

@@ -85,15 +85,7 @@ export function batchOfAny({ connection, names }: NatsClient, query: BatchQuery)
   return new Promise((resolve, reject) => {
     const messages: StoredMessage[] = [];
     const inbox = createInbox(names.inbox);
-    const end = (error: Error | null): void => {
-      clearTimeout(timer);
-      unlisten();
-      subscription.unsubscribe();
-      if (error === null) resolve(messages);
-      else reject(error);
-    };
-    const unlisten = ConnectionNews.of(connection).listen(() => end(new Error("The connection to NATS was lost.")));
-    const timer = setTimeout(() => end(new Error(`${stream} was silent for ${ANSWER_MS} ms.`)), ANSWER_MS);
+    // Throws, and so rejects, where the connection is closed.
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => {
         if (error !== null) return end(error);
@@ -104,6 +96,15 @@ export function batchOfAny({ connection, names }: NatsClient, query: BatchQuery)
         else end(new Error(`${stream} answered ${code} ${message.headers?.description ?? ""}.`));
       },
     });
+    const unlisten = ConnectionNews.of(connection).listen(() => end(new Error("The connection to NATS was lost.")));
+    const timer = setTimeout(() => end(new Error(`${stream} was silent for ${ANSWER_MS} ms.`)), ANSWER_MS);
+    const end = (error: Error | null): void => {
+      clearTimeout(timer);
+      unlisten();
+      subscription.unsubscribe();
+      if (error === null) resolve(messages);
+      else reject(error);
+    };
     connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), { reply: inbox });
   });
 }

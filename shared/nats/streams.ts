@@ -1,7 +1,13 @@
 // Streams as Millrace needs them: made when they are missing, mended where that loses nothing, and else left alone.
 import type { NatsConnection } from "@nats-io/nats-core";
 import { field } from "./answer.ts";
-import { JetStreamRefused, jetStreamRequest, STREAM_NAME_TAKEN, STREAM_NOT_FOUND } from "./jetstream.ts";
+import {
+  JetStreamRefused,
+  jetStreamRequest,
+  STREAM_NAME_TAKEN,
+  STREAM_NOT_FOUND,
+  TOO_FEW_SERVERS,
+} from "./jetstream.ts";
 import { NatsProblem } from "./problem.ts";
 
 /** The settings of a stream, by JetStream's own names: all that matter, also those that are defaults. */
@@ -57,9 +63,20 @@ async function made(connection: NatsConnection, wanted: StreamConfig): Promise<o
     await jetStreamRequest(connection, `STREAM.CREATE.${wanted.name}`, wanted);
     return null;
   } catch (error: unknown) {
-    if (!(error instanceof JetStreamRefused) || error.code !== STREAM_NAME_TAKEN) throw error;
+    if (!(error instanceof JetStreamRefused)) throw error;
+    if (TOO_FEW_SERVERS.has(error.code)) throw tooFewServers(wanted, error);
+    if (error.code !== STREAM_NAME_TAKEN) throw error;
     return await configOf(connection, wanted.name);
   }
+}
+
+function tooFewServers({ name, num_replicas: replicas }: StreamConfig, cause: JetStreamRefused): NatsProblem {
+  const fix = "Start the others, or set nats.replicas to 1 to run on one server, whose disk then holds the only copy.";
+  return new NatsProblem(
+    "server-settings",
+    `The stream ${name} needs ${replicas} NATS servers that are one cluster, and there are fewer now. ${fix}`,
+    { cause },
+  );
 }
 
 function refuse(wanted: StreamConfig, found: object, differing: readonly string[]): void {

@@ -74,7 +74,7 @@ class NatsBus implements Bus {
 
   subscribe(pattern: string, heard: (message: BusMessage) => void): Unsubscribe {
     checkPattern(pattern);
-    if (this.#isClosed) return () => {};
+    if (this.#isClosed || this.#connection.isClosed() || this.#connection.isDraining()) return () => {};
     // The subject of what is heard need not be read where there is only one.
     const only = isWild(pattern) ? null : pattern;
     const subscription = this.#connection.subscribe(`${this.#prefix}${pattern}`, {

@@ -114,6 +114,17 @@ describe("the nats bus", () => {
     await alice.bus.settled();
   });
 
+  test("over a connection that was closed is silent, and throws nothing", async () => {
+    await using server = await startNats();
+    await using alice = await connectTo(server);
+    await closeNats(alice.client);
+    alice.bus.subscribe("x", () => {})();
+    alice.bus.publish("x", bytes("lost"));
+    expect(alice.bus.connected).toBe(false);
+    expect(await alice.bus.request("x", bytes("?"), 10)).toEqual({ type: "silent" });
+    await expect(alice.bus.settled()).rejects.toThrow(BusCut);
+  });
+
   test("shares its servers with other clusters, and hears nothing of them", async () => {
     await using server = await startNats();
     await using alice = await connectTo(server);

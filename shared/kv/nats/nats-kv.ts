@@ -96,7 +96,8 @@ class NatsKv implements Kv {
   }
 
   #begin(watch: Watch): void {
-    if (!this.#watches.has(watch)) return;
+    const { connection } = this.#client;
+    if (!this.#watches.has(watch) || connection.isClosed() || connection.isDraining()) return;
     for (const entry of this.#entries.values()) watch.tell(entry);
     if (this.#isCaughtUp) watch.catchUp();
     this.#follower ??= new Follower({

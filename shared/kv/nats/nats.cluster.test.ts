@@ -1,6 +1,7 @@
 import { closeNats, connectNats, type NatsClient } from "@millrace/nats/connect.ts";
 import { jetStreamRequest } from "@millrace/nats/jetstream.ts";
 import { NatsProblem } from "@millrace/nats/problem.ts";
+import { batchOfAny } from "@millrace/nats/stored.ts";
 import { startNatsCluster } from "@millrace/testing/nats-cluster.ts";
 import { startNats } from "@millrace/testing/nats-server.ts";
 import { waitUntil } from "@millrace/testing/wait-until.ts";
@@ -145,6 +146,19 @@ describe("the nats kv", () => {
     expect((await bucket.get("a.b"))?.operation).toBe("DEL");
   });
 
+  test("over a connection that was closed is out of reach, and throws nothing", async () => {
+    await using server = await startNats();
+    const { client, kv } = await connect([server.address]);
+    await closeNats(client);
+    kv.watch("", () => {})();
+    kv.watch("", () => {});
+    expect(await kv.put("k", bytes("1"), 0)).toMatchObject({ type: "unknown" });
+    await expect(kv.get("k")).rejects.toThrow("k cannot be read");
+    await expect(
+      batchOfAny(client, { stream: STREAM, subject: ">", from: 1, messagesMax: 1, bytesMax: 1 }),
+    ).rejects.toThrow("closed connection");
+  });
+
   test("refuses a bucket that could lose keys, and says what is wrong with it", async () => {
     await using server = await startNats();
     const client = await connectNats({
@@ -159,6 +173,21 @@ describe("the nats kv", () => {
     const refused = await openNatsKv(client, 1).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(NatsProblem);
     expect(String(refused)).toMatch(/storage is "memory", not "file"; .*max_age is 60000000000, not 0/);
+    await closeNats(client);
+  });
+
+  test("refuses to keep three replicas on one server, and says how to", async () => {
+    await using server = await startNats();
+    const client = await connectNats({
+      servers: [server.address],
+      name: "test",
+      prefix: "test",
+      login: null,
+      tls: null,
+    });
+    const refused = await openNatsKv(client, 3).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(NatsProblem);
+    expect(String(refused)).toMatch(/needs 3 NATS servers.*nats\.replicas to 1/);
     await closeNats(client);
   });
 
