@@ -1,6 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { closeNats, connectNats, type NatsClient } from "@millrace/nats/connect.ts";
 import { startNatsCluster } from "@millrace/testing/nats-cluster.ts";
 import { type NatsServer, startNats } from "@millrace/testing/nats-server.ts";
+import { startNode } from "@millrace/testing/process.ts";
 import { describe, expect, test } from "vitest";
 import { type Bus, BusCut, MESSAGE_BYTES_MAX } from "../bus.ts";
 import { type BusPlace, busConformance } from "../conformance.ts";
@@ -112,6 +114,14 @@ describe("the nats bus", () => {
     server.thaw();
     expect(await back).toBe(true);
     await alice.bus.settled();
+  });
+
+  test("ends the process when a listener throws, which would hear nothing more", async () => {
+    await using server = await startNats();
+    const script = fileURLToPath(new URL("testdata/throwing-listener.ts", import.meta.url));
+    await using process = await startNode(script, [server.address]);
+    await process.waitForLine(/the listener threw/);
+    expect(await process.exited).toEqual({ code: 1, signal: null });
   });
 
   test("over a connection that was closed is silent, and throws nothing", async () => {
