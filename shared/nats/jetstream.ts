@@ -12,8 +12,12 @@ export const JETSTREAM_OFF_FOR_ACCOUNT = 10_039;
 export const MESSAGE_NOT_FOUND = 10_037;
 export const STREAM_NOT_FOUND = 10_059;
 export const STREAM_NAME_TAKEN = 10_058;
-/** A cluster has too few servers for the replicas, or there is no cluster. */
-export const TOO_FEW_SERVERS: ReadonlySet<number> = new Set([10_005, 10_074]);
+/** The servers are electing a leader. */
+export const NOT_AVAILABLE = 10_008;
+/** A cluster has not enough servers for the replicas, with room. */
+export const NO_PEERS = 10_005;
+/** There is no cluster. */
+export const NO_CLUSTER = 10_074;
 /** What the headers expected to be last is not. */
 export const WRONG_LAST_SEQUENCE: ReadonlySet<number> = new Set([10_071, 10_164]);
 /** The stream, the account or the server has no room. */
@@ -31,9 +35,14 @@ export class JetStreamRefused extends Error {
 }
 
 /** Asks the API and parses the answer. Rejects with {@link JetStreamRefused}, and like {@link ask}. */
-export async function jetStreamRequest(connection: NatsConnection, api: string, body?: object): Promise<unknown> {
-  const payload = Buffer.from(body === undefined ? "" : JSON.stringify(body));
-  return parseAnswer((await ask(connection, `$JS.API.${api}`, payload)).data);
+export async function jetStreamRequest(
+  connection: NatsConnection,
+  api: string,
+  body: object = {},
+  answerMs = ANSWER_MS,
+): Promise<unknown> {
+  const payload = Buffer.from(JSON.stringify(body));
+  return parseAnswer((await ask(connection, `$JS.API.${api}`, payload, { answerMs })).data);
 }
 
 /** Publishes a message that a stream keeps, and resolves to its sequence there. Rejects like {@link jetStreamRequest}. */
@@ -41,20 +50,31 @@ export async function store(
   connection: NatsConnection,
   subject: string,
   data: Uint8Array,
-  headers?: MsgHdrs,
+  options: AskOptions = {},
 ): Promise<number> {
-  const sequence = field(parseAnswer((await ask(connection, subject, data, headers)).data), "seq");
+  const sequence = field(parseAnswer((await ask(connection, subject, data, options)).data), "seq");
   if (typeof sequence !== "number") throw new Error(`What answers on ${subject} is no stream.`);
   return sequence;
 }
 
+export interface AskOptions {
+  readonly headers?: MsgHdrs;
+  /** How long to wait. Default {@link ANSWER_MS}. */
+  readonly answerMs?: number;
+}
+
 /** Asks and waits for the answer. Rejects with what the client throws, and at once when the connection is lost. */
-export function ask(connection: NatsConnection, subject: string, data: Uint8Array, headers?: MsgHdrs): Promise<Msg> {
+export function ask(
+  connection: NatsConnection,
+  subject: string,
+  data: Uint8Array,
+  { headers, answerMs = ANSWER_MS }: AskOptions = {},
+): Promise<Msg> {
   const news = ConnectionNews.of(connection);
   if (!news.isUp) return Promise.reject(new Error("there is no connection to NATS"));
   return new Promise((resolve, reject) => {
     const unlisten = news.listen(() => reject(new Error("the connection to NATS was lost")));
-    const options = headers === undefined ? { timeout: ANSWER_MS } : { timeout: ANSWER_MS, headers };
+    const options = { timeout: answerMs, ...(headers === undefined ? {} : { headers }) };
     connection.request(subject, data, options).then(resolve, reject).finally(unlisten);
   });
 }

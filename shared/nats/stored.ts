@@ -35,9 +35,10 @@ export async function lastOfAny(
   { connection }: NatsClient,
   stream: string,
   subject: string,
+  answerMs = ANSWER_MS,
 ): Promise<StoredMessage | null> {
   const query = Buffer.from(JSON.stringify({ last_by_subj: subject }));
-  const message = await ask(connection, `$JS.API.DIRECT.GET.${stream}`, query);
+  const message = await ask(connection, `$JS.API.DIRECT.GET.${stream}`, query, { answerMs });
   const code = message.headers?.code ?? 0;
   if (code === NOT_FOUND) return null;
   if (code !== 0) throw new Error(`${stream} answered ${code} ${message.headers?.description ?? ""}.`);

@@ -1,12 +1,15 @@
 // Streams as Millrace needs them: made when they are missing, mended where that loses nothing, and else left alone.
-import type { NatsConnection } from "@nats-io/nats-core";
+import { setTimeout as pause } from "node:timers/promises";
+import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
 import { field } from "./answer.ts";
 import {
   JetStreamRefused,
   jetStreamRequest,
+  NO_CLUSTER,
+  NO_PEERS,
+  NOT_AVAILABLE,
   STREAM_NAME_TAKEN,
   STREAM_NOT_FOUND,
-  TOO_FEW_SERVERS,
 } from "./jetstream.ts";
 import { NatsProblem } from "./problem.ts";
 
@@ -32,10 +35,30 @@ const FIXED: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * How long to go on while servers do not answer, or are not enough yet: they may be starting just now, like everybody else.
+ * Who asks for a stream that another process is having made is not answered at all.
+ */
+const PATIENCE_MS = 15_000;
+const TRY_MS = 2_000;
+const BETWEEN_TRIES_MS = 100;
+
+/**
  * Makes the stream if it is not there. One that is there gets settings that differ, if that loses nothing; it never gets
  * fewer replicas. Rejects with {@link NatsProblem} when it cannot be used, and like `jetStreamRequest`.
  */
 export async function ensureStream(connection: NatsConnection, wanted: StreamConfig): Promise<void> {
+  const giveUpMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await tryToEnsure(connection, wanted);
+    } catch (error: unknown) {
+      if (performance.now() > giveUpMs || !mayPass(error)) throw explained(error, wanted);
+    }
+    await pause(BETWEEN_TRIES_MS);
+  }
+}
+
+async function tryToEnsure(connection: NatsConnection, wanted: StreamConfig): Promise<void> {
   const found = (await configOf(connection, wanted.name)) ?? (await made(connection, wanted));
   if (found === null) return;
   const differing = Object.keys(wanted).filter((setting) => !isAs(field(found, setting), wanted[setting]));
@@ -43,13 +66,13 @@ export async function ensureStream(connection: NatsConnection, wanted: StreamCon
   const mended = differing.filter((setting) => setting !== "num_replicas" || hasFewer(found, wanted));
   if (mended.length === 0) return;
   const settings = Object.fromEntries(mended.map((setting) => [setting, wanted[setting]]));
-  await jetStreamRequest(connection, `STREAM.UPDATE.${wanted.name}`, { ...found, ...settings });
+  await jetStreamRequest(connection, `STREAM.UPDATE.${wanted.name}`, { ...found, ...settings }, TRY_MS);
 }
 
 /** null = there is none. */
 async function configOf(connection: NatsConnection, name: string): Promise<object | null> {
   try {
-    const config = field(await jetStreamRequest(connection, `STREAM.INFO.${name}`), "config");
+    const config = field(await jetStreamRequest(connection, `STREAM.INFO.${name}`, {}, TRY_MS), "config");
     return typeof config === "object" ? config : null;
   } catch (error: unknown) {
     if (error instanceof JetStreamRefused && error.code === STREAM_NOT_FOUND) return null;
@@ -60,23 +83,25 @@ async function configOf(connection: NatsConnection, name: string): Promise<objec
 /** null = it was made; else another process was faster, perhaps from other settings. */
 async function made(connection: NatsConnection, wanted: StreamConfig): Promise<object | null> {
   try {
-    await jetStreamRequest(connection, `STREAM.CREATE.${wanted.name}`, wanted);
+    await jetStreamRequest(connection, `STREAM.CREATE.${wanted.name}`, wanted, TRY_MS);
     return null;
   } catch (error: unknown) {
-    if (!(error instanceof JetStreamRefused)) throw error;
-    if (TOO_FEW_SERVERS.has(error.code)) throw tooFewServers(wanted, error);
-    if (error.code !== STREAM_NAME_TAKEN) throw error;
+    if (!(error instanceof JetStreamRefused) || error.code !== STREAM_NAME_TAKEN) throw error;
     return await configOf(connection, wanted.name);
   }
 }
 
-function tooFewServers({ name, num_replicas: replicas }: StreamConfig, cause: JetStreamRefused): NatsProblem {
+function mayPass(error: unknown): boolean {
+  if (error instanceof JetStreamRefused) return error.code === NOT_AVAILABLE || error.code === NO_PEERS;
+  return error instanceof TimeoutError || (error instanceof RequestError && error.isNoResponders());
+}
+
+function explained(error: unknown, { name, num_replicas: replicas }: StreamConfig): unknown {
+  if (!(error instanceof JetStreamRefused)) return error;
+  if (error.code !== NO_PEERS && error.code !== NO_CLUSTER) return error;
+  const what = `The stream ${name} needs ${replicas} NATS servers that are one cluster and have room: ${error.message}`;
   const fix = "Start the others, or set nats.replicas to 1 to run on one server, whose disk then holds the only copy.";
-  return new NatsProblem(
-    "server-settings",
-    `The stream ${name} needs ${replicas} NATS servers that are one cluster, and there are fewer now. ${fix}`,
-    { cause },
-  );
+  return new NatsProblem("server-settings", `${what} ${fix}`, { cause: error });
 }
 
 function refuse(wanted: StreamConfig, found: object, differing: readonly string[]): void {

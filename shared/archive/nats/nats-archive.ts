@@ -74,7 +74,9 @@ class NatsArchive implements Archive {
     try {
       const stored = await this.#storeChunks(chunkSubject(names, nuid), chunks);
       info = { name, nuid, ...stored, storedMs: this.#clock.nowMs() };
-      await store(connection, nameSubject(names, name), encodeInfo(info, names.archiveBucket), replacing());
+      await store(connection, nameSubject(names, name), encodeInfo(info, names.archiveBucket), {
+        headers: replacing(),
+      });
     } catch (error: unknown) {
       await this.#purge(chunkSubject(names, nuid)).catch(() => {}); // Else at a later opening.
       const isFull = error instanceof JetStreamRefused && NO_ROOM.has(error.code);

@@ -6,8 +6,8 @@ import type { Replicas, StreamConfig } from "@millrace/nats/streams.ts";
 import { headers, type MsgHdrs } from "@nats-io/nats-core";
 import { KV_VALUE_BYTES_MAX, type KvEntry } from "../kv.ts";
 
-/** What all values together may take: those that change often are small, and no more than a few are large. */
-const BUCKET_BYTES_MAX = 256 * 1024 * 1024;
+/** What all values together may take, and what servers keep free for them: a hundred of the largest. */
+const BUCKET_BYTES_MAX = 64 * 1024 * 1024;
 /** Key, expected revision and what the stream adds, with room to spare. */
 const HEADER_BYTES_MAX = 1024;
 /** The shortest that JetStream takes. No message has an ID, so none is ever a duplicate. */

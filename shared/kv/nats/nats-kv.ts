@@ -15,6 +15,9 @@ import { Follower } from "./follower.ts";
 
 const NOTHING = new Uint8Array();
 
+/** How long the bucket may take: less than the leases that are kept in it, so that a holder can try again in time. */
+const ANSWER_MS = 2_000;
+
 /**
  * Opens the common memory of the cluster that the connection belongs to, and makes it if it is not there. The connection
  * stays open when it is closed. Rejects with `NatsProblem`, and with what JetStream refuses.
@@ -44,7 +47,7 @@ class NatsKv implements Kv {
     checkKey(key);
     const { names } = this.#client;
     try {
-      const message = await lastOfAny(this.#client, this.#stream, subjectOf(names, key));
+      const message = await lastOfAny(this.#client, this.#stream, subjectOf(names, key), ANSWER_MS);
       if (message === null) return undefined;
       const entry = entryOf(names, message);
       return entry.value === null ? undefined : entry;
@@ -128,8 +131,8 @@ class NatsKv implements Kv {
   async #write(key: string, value: Uint8Array | null, expected: number): Promise<KvOutcome> {
     const { connection, names } = this.#client;
     try {
-      const headers = writeHeaders(expected, value === null);
-      return { type: "put", revision: await store(connection, subjectOf(names, key), value ?? NOTHING, headers) };
+      const options = { headers: writeHeaders(expected, value === null), answerMs: ANSWER_MS };
+      return { type: "put", revision: await store(connection, subjectOf(names, key), value ?? NOTHING, options) };
     } catch (error: unknown) {
       const isStale = error instanceof JetStreamRefused && WRONG_LAST_SEQUENCE.has(error.code);
       return isStale ? { type: "stale" } : { type: "unknown", reason: reasonOf(error) };

@@ -187,7 +187,7 @@ describe("the nats kv", () => {
     });
     const refused = await openNatsKv(client, 3).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(NatsProblem);
-    expect(String(refused)).toMatch(/needs 3 NATS servers.*nats\.replicas to 1/);
+    expect(String(refused)).toMatch(/needs 3 NATS servers.*\(10074\).*nats\.replicas to 1/);
     await closeNats(client);
   });
 
@@ -209,6 +209,16 @@ describe("the nats kv", () => {
 });
 
 describe("three servers", () => {
+  test("make one bucket for all who start at once", async () => {
+    await using cluster = await startNatsCluster();
+    await using stack = new AsyncDisposableStack();
+    const starting = [...cluster.addresses, ...cluster.addresses].map((address) => connect([address], 3));
+    const all = await Promise.all(starting);
+    for (const one of all) stack.use(one);
+    const outcomes = await Promise.all(all.map(({ kv }) => kv.put("k", bytes("1"), 0)));
+    expect(outcomes.filter(({ type }) => type === "put")).toHaveLength(1);
+  });
+
   test("lose nothing that was put, whichever of them is killed, and watches hear of it from another", async () => {
     await using cluster = await startNatsCluster();
     await using alice = await connect(cluster.addresses, 3);
