@@ -76,9 +76,9 @@ export class JournalSubject {
   }
 
   /** Waits before something is tried again. */
-  pause(): Promise<void> {
+  pause(pauseMs = AGAIN_MS): Promise<void> {
     return new Promise((resolve) => {
-      this.way.clock.after(AGAIN_MS, resolve);
+      this.way.clock.after(pauseMs, resolve);
     });
   }
 

@@ -44,7 +44,7 @@ async function expectWhole(journal: Journal, from = 1): Promise<void> {
 }
 
 /** Follows from the start, and checks each record as it comes. */
-function follow(servers: Servers, place: JournalPlace): { at: () => number; gaps: JournalGap[]; stop: () => unknown } {
+function follow(servers: Servers, place: JournalPlace): { at: () => number; gaps: JournalGap[]; stop: () => void } {
   const gaps: JournalGap[] = [];
   const follower = servers.follow(place)({
     behind: { position: position(0), chain: 0 },
@@ -89,7 +89,7 @@ describe("on one server", () => {
     await expectWhole(journal);
     await waitUntil("the follower to see all", () => follower.at() === journal.tail().position);
     expect(follower.gaps).toEqual([]);
-    await follower.stop();
+    follower.stop();
     await journal.close();
   });
 
@@ -103,6 +103,8 @@ describe("on one server", () => {
       }),
     );
     expect(counts.toSorted((left, right) => left - right)).toEqual([0, 0, 0, 0, 30]);
+    // Who is out removes nothing that the owner may need.
+    for (const journal of journals) if (journal.tail().position === 0) await journal.truncateBefore(position(31));
     const judge = await servers.open(place);
     expect(judge.tail().position).toBe(30);
     await expectWhole(judge);
@@ -152,7 +154,7 @@ describe("on one server", () => {
       expect(again.tail().position).toBe(1 + written);
       expect(await append(again)).toEqual({ type: "appended" });
       await expectWhole(again);
-      await watcher.stop();
+      watcher.stop();
       for (const opened of [journal, again]) await opened.close();
       await connection.close();
     },
@@ -173,7 +175,7 @@ describe("on one server", () => {
         expect(follower.gaps).toEqual([{ type: "truncated", first: expect.any(Number) }]);
         expect(follower.at()).toBeLessThan(at - 1);
       }
-      await follower.stop();
+      follower.stop();
     }
     // From the second round on the first record is gone before the follower begins.
     expect(overtaken).toBeGreaterThanOrEqual(4);
@@ -227,7 +229,7 @@ describe("on three servers", () => {
       await next.close();
     }
     expect(follower.gaps).toEqual([]);
-    await follower.stop();
+    follower.stop();
   });
 
   it("I2: is refused only once it is sure that another message came first", async () => {
@@ -290,7 +292,7 @@ describe("on three servers", () => {
         await again.close();
       }
       await waitUntil("the follower to see all", () => watcher.at() === 210);
-      await watcher.stop();
+      watcher.stop();
     },
   );
 
@@ -338,6 +340,6 @@ it("I6: one server that lost its last records shows whole ones, and whoever knew
   await append(again);
   await waitUntil("the follower to find out", () => gaps.length > 0);
   expect(gaps).toEqual([{ type: "damaged", reason: expect.stringContaining("at the place of 101") }]);
-  await follower.stop();
+  follower.stop();
   await again.close();
 });

@@ -1,12 +1,16 @@
 // Connections for the tests, as a node would make them.
 import type { NatsConnection } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
+import { connect, type NodeConnectionOptions } from "@nats-io/transport-node";
 
 export type Connection = NatsConnection;
 
 /** Connects to one of these addresses, and to another whenever that is lost, for ever. */
-export function connectTo(addresses: readonly string[]): Promise<Connection> {
+export function connectTo(
+  addresses: readonly string[],
+  options: Pick<NodeConnectionOptions, "user" | "pass" | "inboxPrefix"> = {},
+): Promise<Connection> {
   return connect({
+    ...options,
     servers: [...addresses],
     maxReconnectAttempts: -1,
     reconnectTimeWait: 50,
