@@ -7,12 +7,12 @@ import { startTcpProxy } from "@millrace/testing/tcp-proxy.ts";
 import { waitUntil } from "@millrace/testing/wait-until.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { bodyAt } from "../file/testdata/body.ts";
-import type { AppendOutcome, Journal, JournalGap } from "../journal.ts";
+import { type AppendOutcome, type Journal, JournalDamaged, type JournalGap } from "../journal.ts";
 import { encodeRecord } from "../record.ts";
 import { openJetStreamJournal } from "./open.ts";
 import type { JournalPlace } from "./subject.ts";
 import { flipped, Servers } from "./testdata/conformance-rig.ts";
-import { connectTo } from "./testdata/connect.ts";
+import { connectTo, publishAnything } from "./testdata/connect.ts";
 
 /** Appends the record that comes next; its body follows from its position. */
 function append(journal: Journal): Promise<AppendOutcome> {
@@ -159,6 +159,28 @@ describe("on one server", () => {
       await connection.close();
     },
   );
+
+  it.each([
+    ["neither record nor fence", { data: "anything" }],
+    ["empty", {}],
+    ["a fence that says nonsense", { headers: { "Millrace-Fence": "somebody", "Millrace-Tail": "1 2 three" } }],
+    ["a fence of another journal", { headers: { "Millrace-Fence": "somebody", "Millrace-Tail": "9 1 1 0 1 50" } }],
+  ])("I6: is damaged by a message that is %s, and other journals on the connection go on", async (_, message) => {
+    const place = servers.place();
+    const watcher = follow(servers, place);
+    const journal = await servers.open(place);
+    await appendUntil(journal, (acked) => acked === 3);
+    await waitUntil("the follower to see all", () => watcher.at() === 3);
+    await publishAnything(servers.connection, place.subject, message);
+    expect(await append(journal)).toEqual({ type: "stale" });
+    await expect(servers.open(place)).rejects.toBeInstanceOf(JournalDamaged);
+    await waitUntil("the follower to find out", () => watcher.gaps.length > 0);
+    expect(watcher.gaps).toEqual([{ type: "damaged", reason: expect.any(String) }]);
+    const other = await servers.open(servers.place());
+    expect(await append(other)).toEqual({ type: "appended" });
+    await expectWhole(other);
+    for (const opened of [journal, other]) await opened.close();
+  });
 
   it("I6: a follower that is overtaken by truncation has seen a beginning, and says that the rest is gone", async () => {
     const place = servers.place();

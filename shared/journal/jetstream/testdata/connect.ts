@@ -1,5 +1,5 @@
 // Connections for the tests, as a node would make them.
-import type { NatsConnection } from "@nats-io/nats-core";
+import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { connect, type NodeConnectionOptions } from "@nats-io/transport-node";
 
 export type Connection = NatsConnection;
@@ -20,4 +20,15 @@ export function connectTo(
     maxPingOut: 2,
     waitOnFirstConnect: true,
   });
+}
+
+/** Publishes what no journal would, and resolves when the server has it. */
+export async function publishAnything(
+  connection: Connection,
+  subject: string,
+  message: { readonly data?: string; readonly headers?: Readonly<Record<string, string>> },
+): Promise<void> {
+  const written = headers();
+  for (const [name, value] of Object.entries(message.headers ?? {})) written.set(name, value);
+  await connection.request(subject, message.data, { headers: written, timeout: 5_000 });
 }
