@@ -74,8 +74,8 @@ class Standby {
     return this.gaps[0];
   }
 
-  stop(): Promise<void> {
-    return this.#follower.stop();
+  stop(): void {
+    this.#follower.stop();
   }
 }
 
@@ -101,7 +101,7 @@ function following(makeRig: () => Promise<FollowRig>): void {
       await standby.reaches(5);
       expect(standby.bodies).toEqual(["a", "b", "c", "", "e".repeat(100_000)]);
       expect(standby.chain).toBe(journal.tail().chain);
-      await standby.stop();
+      standby.stop();
     }
     await journal.close();
   });
@@ -116,7 +116,7 @@ function following(makeRig: () => Promise<FollowRig>): void {
     await append(journal, ["d"]);
     for (const standby of [knowing, trusting, full]) await standby.reaches(4);
     expect([knowing.bodies, trusting.bodies, full.bodies]).toEqual([["c", "d"], ["b", "c", "d"], ["d"]]);
-    for (const standby of [knowing, trusting, full]) await standby.stop();
+    for (const standby of [knowing, trusting, full]) standby.stop();
     await journal.close();
   });
 
@@ -132,7 +132,7 @@ function following(makeRig: () => Promise<FollowRig>): void {
     }
     expect(standby.bodies).toEqual(["a", "b", "c", "d"]);
     expect(standby.gaps).toEqual([]);
-    await standby.stop();
+    standby.stop();
   });
 }
 
@@ -151,7 +151,8 @@ function gaps(makeRig: () => Promise<FollowRig>): void {
     expect(near.bodies).toEqual(["d", "e"]);
     expect(standby.bodies).toEqual([]);
     expect(standby.gaps).toHaveLength(1);
-    await Promise.all([standby.stop(), near.stop()]);
+    standby.stop();
+    near.stop();
     await journal.close();
   });
 
@@ -163,7 +164,7 @@ function gaps(makeRig: () => Promise<FollowRig>): void {
     const standby = new Standby(rig.follow, { position: position(1), chain });
     expect(await standby.gap()).toMatchObject({ type: "damaged" });
     expect(standby.bodies).toEqual([]);
-    await standby.stop();
+    standby.stop();
     await journal.close();
   });
 }
@@ -175,7 +176,7 @@ function takingOver(makeRig: () => Promise<FollowRig>): void {
     const standby = new Standby(rig.follow, START);
     await append(owner, ["a", "b"]);
     await standby.reaches(2);
-    await standby.stop();
+    standby.stop();
     await append(owner, ["c", "d"]);
     expect(standby.position).toBe(2);
 
@@ -198,7 +199,8 @@ function takingOver(makeRig: () => Promise<FollowRig>): void {
     const standby = new Standby(rig.follow, START);
     await append(owner, ["a"]);
     await standby.reaches(1);
-    await Promise.all([standby.stop(), owner.close()]);
+    standby.stop();
+    await owner.close();
     const taken = await rig.open();
     expect(taken.tail()).toMatchObject({ position: standby.position, chain: standby.chain });
     await taken.close();

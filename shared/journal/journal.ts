@@ -94,7 +94,10 @@ export type JournalGap =
 export interface FollowOptions {
   /** Records behind this one are visited. */
   readonly behind: FollowedTo;
-  /** Called with every record in order, once, and only when it is durable; never before the follower was returned. */
+  /**
+   * Called with every record in order, once, and only when it is durable; never before the follower was returned. What it
+   * throws ends the process: nothing could go on behind a record that was not taken.
+   */
   readonly visit: (record: JournalRecord) => void;
   /** Called once at most, and nothing after it. */
   readonly gap: (gap: JournalGap) => void;
@@ -110,8 +113,8 @@ export interface FollowOptions {
 export interface JournalFollower {
   /** Of the last record visited; at first that of `behind`. */
   position(): Position;
-  /** Ends it: nothing is called from now on. Resolves when everything was let go of. */
-  stop(): Promise<void>;
+  /** Ends it: nothing is called from now on. */
+  stop(): void;
 }
 
 /** Follows the journal of one shard. Returns at once, whether the journal can be reached or not. */

@@ -20,10 +20,21 @@ export class JetStreamRefusal extends Error {
 
 /** Parses an answer. Throws {@link JetStreamRefusal} when it is an error. */
 export function parseAnswer(data: Uint8Array): unknown {
-  const answer: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
+  const answer = parseJson(data);
+  if (answer === undefined) throw new Error("JetStream's answer is no JSON.");
   const error = field(answer, "error");
   if (error !== undefined) throw new JetStreamRefusal(numberOf(error, "err_code"), textOf(error, "description"));
   return answer;
+}
+
+/** Parses JSON; undefined = it is none. */
+export function parseJson(data: Uint8Array): unknown {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
+    return parsed;
+  } catch {
+    return undefined;
+  }
 }
 
 export function field(value: unknown, name: string): unknown {

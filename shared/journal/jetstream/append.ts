@@ -1,8 +1,9 @@
 // Publishing with compare-and-append: stored only if the subject's last message is the one that the publisher names.
 // Owns the subscription on which answers come. One message is under way at a time.
+// What a subscription calls must not throw: the client would stop reading from its connection, and not say so.
 import type { CancelTimer } from "@millrace/clock/clock.ts";
 import { createInbox, type Msg, type MsgHdrs, type Subscription } from "@nats-io/nats-core";
-import { field, numberOf, textOf } from "./answer.ts";
+import { field, numberOf, parseJson, textOf } from "./answer.ts";
 import { ConnectionNews } from "./connection.ts";
 import type { JournalSubject } from "./subject.ts";
 
@@ -91,11 +92,7 @@ export class Publisher {
       this.#settle({ type: "unknown", reason: `no answer within ${message.timeoutMs} ms` });
     });
     this.#sent = { message, cancelTimer, done, refusals: 0 };
-    const failure = this.#publish(this.#sent);
-    if (failure === null) return;
-    clock.soon(() => {
-      this.#settle({ type: "unknown", reason: failure });
-    });
+    this.#publish(this.#sent);
   }
 
   close(): void {
@@ -103,17 +100,15 @@ export class Publisher {
     this.#subscription.unsubscribe();
   }
 
-  /** Null, or why it could not be sent. */
-  #publish({ message: { data, headers } }: Sent): string | null {
+  #publish({ message: { data, headers } }: Sent): void {
     // The client would keep it, and send it whenever the connection is there again.
-    if (!this.#news.isUp) return "there is no connection";
+    if (!this.#news.isUp) return this.#settle({ type: "unknown", reason: "there is no connection" });
     this.#ordinal += 1;
     const reply = `${this.#inbox}.${this.#ordinal}`;
     try {
       this.#subject.way.connection.publish(this.#subject.place.subject, data, { headers, reply });
-      return null;
     } catch (error: unknown) {
-      return error instanceof Error ? error.message : String(error);
+      this.#settle({ type: "unknown", reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
@@ -126,8 +121,7 @@ export class Publisher {
     const { clock } = this.#subject.way;
     const again = (): void => {
       // Its time may be up by now.
-      const failure = this.#sent === sent ? this.#publish(sent) : null;
-      if (failure !== null) this.#settle({ type: "unknown", reason: failure });
+      if (this.#sent === sent) this.#publish(sent);
     };
     if (sent.refusals <= REFUSALS_AT_ONCE) clock.soon(again);
     else clock.after(AGAIN_MS, again);
@@ -135,7 +129,7 @@ export class Publisher {
 
   #read(message: Msg, expected: number): Published | "again" {
     if (message.headers?.code === NO_RESPONDERS) return { type: "unknown", reason: "nobody serves the stream" };
-    const answer: unknown = message.json();
+    const answer = parseJson(message.data);
     const error = field(answer, "error");
     if (error !== undefined) return refusal(numberOf(error, "err_code"), textOf(error, "description"));
     const sequence = numberOf(answer, "seq");
@@ -151,7 +145,10 @@ export class Publisher {
     if (sent === null) return;
     this.#sent = null;
     sent.cancelTimer();
-    sent.done(published);
+    // Never before `send` returned; and what it throws ends the process, as an append's answer from a disk would.
+    queueMicrotask(() => {
+      sent.done(published);
+    });
   }
 }
 

@@ -42,10 +42,9 @@ class JetStreamFollower implements JournalFollower {
     return this.#position;
   }
 
-  stop(): Promise<void> {
+  stop(): void {
     this.#isStopped = true;
     this.#consumer?.close();
-    return Promise.resolve();
   }
 
   async #run(): Promise<void> {
@@ -59,7 +58,7 @@ class JetStreamFollower implements JournalFollower {
         const gap = gapOf(error);
         if (gap !== null) return this.#tell(gap);
       }
-      if (!this.#isStopped) await this.#pause();
+      if (!this.#isStopped) await this.#subject.pause(AGAIN_MS);
     }
   }
 
@@ -126,12 +125,6 @@ class JetStreamFollower implements JournalFollower {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#options.gap(gap);
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#subject.way.clock.after(AGAIN_MS, resolve);
-    });
   }
 }
 

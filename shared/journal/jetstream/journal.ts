@@ -3,7 +3,8 @@
 // 1. One append is under way at a time, and each names the last message that this handle knows of on the subject: its
 //    fence, or the record of its last append. So it is stored only if nobody else wrote or took over (I2).
 // 2. The tail moves only with JetStream's ack. Anything but an ack or a sure refusal leaves the handle dead.
-// 3. The last record is never truncated, nor anything behind it: opening needs it.
+// 3. The last record is never truncated, nor anything behind it: opening needs it. A handle that knows itself to be out
+//    truncates nothing, for whoever owns the journal now may need it.
 import type { Clock } from "@millrace/clock/clock.ts";
 import { type Position, position } from "@millrace/model/ids.ts";
 import { headers } from "@nats-io/nats-core";
@@ -104,6 +105,7 @@ export class JetStreamJournal implements Journal {
 
   truncateBefore(before: Position): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#isDead) return;
       const wanted = position(Math.min(before, this.#tail.position));
       const mark = this.#marks.floor(wanted);
       const sequence = mark?.sequence ?? (await this.#locateOldest(wanted));

@@ -15,8 +15,10 @@ export const APPEND_TIMEOUT_MS = 5_000;
 /** How long the first attempt to fence may take; each further one twice as long, and no longer than an append. */
 const FENCE_MS = 1_000;
 
-/** After so many attempts that came second to somebody else's message, everybody else is put out first. */
-const SECOND_PLACES_MAX = 2;
+/** After so many attempts that came second to a record, its writer is put out first. */
+const BEATEN_MAX = 2;
+/** Between attempts, at most; drawn, so that several who open do not keep beating each other. */
+const AGAIN_MS_MAX = 50;
 
 /** Room for a record and its headers: what a connection must let through. */
 const PAYLOAD_BYTES_MIN = RECORD_BYTES_MAX + 1024;
@@ -75,19 +77,24 @@ class TakeOver {
   async run(): Promise<TakenOver> {
     const { clock } = this.#subject.way;
     const giveUpMs = clock.monotonicMs() + SILENCE_MS;
-    let secondPlaces = 0;
+    let beaten = 0;
     for (;;) {
       const last = await this.#subject.last();
       const before = await findTail(this.#subject, last);
       const published = await this.#publish(before, last?.sequence ?? 0);
       if (published.type === "stored") return { ...before, fenceSequence: published.sequence };
-      if (published.type === "stale") secondPlaces += 1;
+      // Others who open put writers out as well, and one of them is always first.
+      if (published.type === "stale" && last?.fence === null) beaten += 1;
       if (clock.monotonicMs() > giveUpMs) {
         const reason = published.type === "unknown" ? published.reason : "others write to it all the time";
         throw new Error(`${this.#subject.place.subject} could not be opened: ${reason}.`);
       }
-      if (secondPlaces >= SECOND_PLACES_MAX) await this.#publish(null, null);
-      else await this.#subject.pause();
+      if (beaten < BEATEN_MAX) {
+        await this.#subject.pause(clock.random32() % AGAIN_MS_MAX);
+      } else {
+        beaten = 0;
+        await this.#publish(null, null);
+      }
     }
   }
 

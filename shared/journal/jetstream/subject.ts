@@ -46,6 +46,8 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 /** Bounds what one batch of tiny records makes this process hold. */
 const BATCH_MESSAGES = 4096;
 
+const NO_CONNECTION = "There is no connection to NATS.";
+
 const NOT_FOUND = 404;
 const END_OF_BATCH = 204;
 
@@ -76,15 +78,23 @@ export class JournalSubject {
   }
 
   /** Waits before something is tried again. */
-  pause(): Promise<void> {
+  pause(pauseMs = AGAIN_MS): Promise<void> {
     return new Promise((resolve) => {
-      this.way.clock.after(AGAIN_MS, resolve);
+      this.way.clock.after(pauseMs, resolve);
     });
   }
 
   /** Messages at or behind a sequence, in order; none = that replica has none. Rejects when no answer comes to its end. */
-  batch(sequence: number): Promise<readonly StoredMessage[]> {
+  async batch(sequence: number): Promise<readonly StoredMessage[]> {
+    const messages = await this.#batch(sequence);
+    // Here and not as they come: a subscription's callback must not throw.
+    return messages.map((message) => directMessage(message));
+  }
+
+  #batch(sequence: number): Promise<readonly Msg[]> {
     const { connection, inboxPrefix, clock } = this.way;
+    const news = ConnectionNews.of(connection);
+    if (!news.isUp) return Promise.reject(new Error(NO_CONNECTION));
     const query = {
       seq: sequence,
       next_by_subj: this.place.subject,
@@ -92,11 +102,12 @@ export class JournalSubject {
       max_bytes: BATCH_BYTES,
     };
     return new Promise((resolve, reject) => {
-      const messages: StoredMessage[] = [];
+      const messages: Msg[] = [];
       const inbox = createInbox(inboxPrefix);
       let heard = true;
       const end = (error: Error | null): void => {
         cancel();
+        unlisten();
         subscription.unsubscribe();
         if (error === null) resolve(messages);
         else reject(error);
@@ -107,14 +118,15 @@ export class JournalSubject {
         cancel = clock.after(BATCH_SILENCE_MS, watchSilence);
       };
       let cancel = clock.after(BATCH_SILENCE_MS, watchSilence);
+      const unlisten = news.listen(() => end(new Error(NO_CONNECTION)));
       const subscription = connection.subscribe(inbox, {
         callback: (error, message) => {
           heard = true;
           if (error !== null) return end(error);
           const code = message.headers?.code ?? 0;
-          if (code === 0) messages.push(directMessage(message));
-          else if (code === NOT_FOUND || code === END_OF_BATCH) end(null);
-          else end(new Error(`${this.place.stream} answered ${code} ${message.headers?.description ?? ""}.`));
+          if (code === NOT_FOUND || code === END_OF_BATCH) end(null);
+          else if (code !== 0) end(new Error(`${this.place.stream} answered ${code}.`));
+          else messages.push(message);
         },
       });
       connection.publish(this.#directSubject(), JSON.stringify(query), { reply: inbox });
@@ -174,7 +186,7 @@ export class JournalSubject {
   /** What is sent without a connection is lost: nobody need wait for the answer. */
   #send(subject: string, query: object, timeoutMs: number): Promise<Msg> {
     const { connection } = this.way;
-    if (!ConnectionNews.of(connection).isUp) return Promise.reject(new Error("There is no connection to NATS."));
+    if (!ConnectionNews.of(connection).isUp) return Promise.reject(new Error(NO_CONNECTION));
     return connection.request(subject, JSON.stringify(query), { timeout: timeoutMs });
   }
 

@@ -7,12 +7,12 @@ import { startTcpProxy } from "@millrace/testing/tcp-proxy.ts";
 import { waitUntil } from "@millrace/testing/wait-until.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { bodyAt } from "../file/testdata/body.ts";
-import type { AppendOutcome, Journal, JournalGap } from "../journal.ts";
+import { type AppendOutcome, type Journal, JournalDamaged, type JournalGap } from "../journal.ts";
 import { encodeRecord } from "../record.ts";
 import { openJetStreamJournal } from "./open.ts";
 import type { JournalPlace } from "./subject.ts";
 import { flipped, Servers } from "./testdata/conformance-rig.ts";
-import { connectTo } from "./testdata/connect.ts";
+import { connectTo, publishAnything } from "./testdata/connect.ts";
 
 /** Appends the record that comes next; its body follows from its position. */
 function append(journal: Journal): Promise<AppendOutcome> {
@@ -44,7 +44,7 @@ async function expectWhole(journal: Journal, from = 1): Promise<void> {
 }
 
 /** Follows from the start, and checks each record as it comes. */
-function follow(servers: Servers, place: JournalPlace): { at: () => number; gaps: JournalGap[]; stop: () => unknown } {
+function follow(servers: Servers, place: JournalPlace): { at: () => number; gaps: JournalGap[]; stop: () => void } {
   const gaps: JournalGap[] = [];
   const follower = servers.follow(place)({
     behind: { position: position(0), chain: 0 },
@@ -89,7 +89,7 @@ describe("on one server", () => {
     await expectWhole(journal);
     await waitUntil("the follower to see all", () => follower.at() === journal.tail().position);
     expect(follower.gaps).toEqual([]);
-    await follower.stop();
+    follower.stop();
     await journal.close();
   });
 
@@ -103,6 +103,8 @@ describe("on one server", () => {
       }),
     );
     expect(counts.toSorted((left, right) => left - right)).toEqual([0, 0, 0, 0, 30]);
+    // Who is out removes nothing that the owner may need.
+    for (const journal of journals) if (journal.tail().position === 0) await journal.truncateBefore(position(31));
     const judge = await servers.open(place);
     expect(judge.tail().position).toBe(30);
     await expectWhole(judge);
@@ -152,11 +154,33 @@ describe("on one server", () => {
       expect(again.tail().position).toBe(1 + written);
       expect(await append(again)).toEqual({ type: "appended" });
       await expectWhole(again);
-      await watcher.stop();
+      watcher.stop();
       for (const opened of [journal, again]) await opened.close();
       await connection.close();
     },
   );
+
+  it.each([
+    ["neither record nor fence", { data: "anything" }],
+    ["empty", {}],
+    ["a fence that says nonsense", { headers: { "Millrace-Fence": "somebody", "Millrace-Tail": "1 2 three" } }],
+    ["a fence of another journal", { headers: { "Millrace-Fence": "somebody", "Millrace-Tail": "9 1 1 0 1 50" } }],
+  ])("I6: is damaged by a message that is %s, and other journals on the connection go on", async (_, message) => {
+    const place = servers.place();
+    const watcher = follow(servers, place);
+    const journal = await servers.open(place);
+    await appendUntil(journal, (acked) => acked === 3);
+    await waitUntil("the follower to see all", () => watcher.at() === 3);
+    await publishAnything(servers.connection, place.subject, message);
+    expect(await append(journal)).toEqual({ type: "stale" });
+    await expect(servers.open(place)).rejects.toBeInstanceOf(JournalDamaged);
+    await waitUntil("the follower to find out", () => watcher.gaps.length > 0);
+    expect(watcher.gaps).toEqual([{ type: "damaged", reason: expect.any(String) }]);
+    const other = await servers.open(servers.place());
+    expect(await append(other)).toEqual({ type: "appended" });
+    await expectWhole(other);
+    for (const opened of [journal, other]) await opened.close();
+  });
 
   it("I6: a follower that is overtaken by truncation has seen a beginning, and says that the rest is gone", async () => {
     const place = servers.place();
@@ -173,7 +197,7 @@ describe("on one server", () => {
         expect(follower.gaps).toEqual([{ type: "truncated", first: expect.any(Number) }]);
         expect(follower.at()).toBeLessThan(at - 1);
       }
-      await follower.stop();
+      follower.stop();
     }
     // From the second round on the first record is gone before the follower begins.
     expect(overtaken).toBeGreaterThanOrEqual(4);
@@ -227,7 +251,7 @@ describe("on three servers", () => {
       await next.close();
     }
     expect(follower.gaps).toEqual([]);
-    await follower.stop();
+    follower.stop();
   });
 
   it("I2: is refused only once it is sure that another message came first", async () => {
@@ -290,7 +314,7 @@ describe("on three servers", () => {
         await again.close();
       }
       await waitUntil("the follower to see all", () => watcher.at() === 210);
-      await watcher.stop();
+      watcher.stop();
     },
   );
 
@@ -338,6 +362,6 @@ it("I6: one server that lost its last records shows whole ones, and whoever knew
   await append(again);
   await waitUntil("the follower to find out", () => gaps.length > 0);
   expect(gaps).toEqual([{ type: "damaged", reason: expect.stringContaining("at the place of 101") }]);
-  await follower.stop();
+  follower.stop();
   await again.close();
 });

@@ -39,10 +39,9 @@ class MemoryFollower implements JournalFollower {
     return this.#position;
   }
 
-  stop(): Promise<void> {
+  stop(): void {
     this.#isStopped = true;
     this.#unwatch();
-    return Promise.resolve();
   }
 
   #wake(): void {
@@ -80,7 +79,7 @@ class MemoryFollower implements JournalFollower {
   }
 
   #end(gap: JournalGap): void {
-    void this.stop();
+    this.stop();
     this.#options.gap(gap);
   }
 }
