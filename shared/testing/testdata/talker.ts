@@ -1,5 +1,6 @@
 // A process for the harness's own test: says where it listens, then echoes SIGTERM and ends, or ends with a code.
 const [mode] = process.argv.slice(2);
+// First: whoever reads that it listens may send the signal at once.
 process.on("SIGTERM", () => {
   process.stdout.write("stopping\n");
   process.exit(0);
