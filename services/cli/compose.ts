@@ -67,6 +67,8 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       blobs,
       clock: systemClock,
       findDefinition,
+      // The folder is locked: no other process can have the journal.
+      leased: () => true,
       observer: observeShard(index, { log, metrics, progress }),
     });
   };

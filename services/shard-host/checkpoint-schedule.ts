@@ -14,7 +14,7 @@ import type { ShardObserver } from "./shard-options.ts";
 
 export interface ScheduleScene {
   readonly memory: ShardMemory;
-  readonly commit: Commit;
+  readonly commit: Pick<Commit, "bytesSinceCheckpoint" | "checkpointed">;
   readonly clock: Clock;
   readonly observer: ShardObserver;
   readonly begin: (done: (outcome: SliceOutcome) => void) => Checkpoint;

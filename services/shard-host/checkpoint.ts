@@ -29,12 +29,15 @@ import { SLICE_BYTES_MAX, SLICE_ROWS_MAX } from "./limits.ts";
 import type { ShardMemory } from "./memory.ts";
 import { pinnedRow } from "./pinned-row.ts";
 
+/** How far a shard's memory is durable: its own commits, or the records a standby has folded. */
+export type Durable = Pick<Commit, "acked" | "chain" | "term" | "timeMs">;
+
 /** What a checkpoint works with. */
 export interface CheckpointScene {
   readonly memory: ShardMemory;
-  readonly commit: Commit;
+  readonly commit: Durable;
   readonly store: Store;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "truncateBefore">;
   readonly clock: Clock;
   /** Asks the shard to decide nothing new until every record is acked, then calls back; it goes on after the callback. */
   readonly hold: (quiet: () => void) => void;

@@ -12,6 +12,7 @@ import type { EndWatch } from "./end-watch.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { emptyMemory, type ShardMemory } from "./memory.ts";
 import { type Recovered, recover } from "./recovery.ts";
+import { Replay } from "./replay.ts";
 import type { ShardOptions } from "./shard-options.ts";
 import { Timekeeper } from "./timekeeper.ts";
 import type { Turn } from "./turn.ts";
@@ -53,10 +54,16 @@ export async function readBack(parts: ShardParts, journal: Journal): Promise<Rea
   await new Promise<void>((resolve) => {
     options.store.flush(() => resolve());
   });
-  const memory = emptyMemory(options, parts.sinks);
-  const found = await recover(memory, options.store, journal, (records) => options.observer.recovering(records));
+  const replay = new Replay(emptyMemory(options, parts.sinks), options.store);
+  return readOn(parts, journal, replay);
+}
+
+/** Reads what came behind what is folded already. */
+export async function readOn(parts: ShardParts, journal: Journal, replay: Replay): Promise<ReadBack> {
+  const { observer } = parts.options;
+  const found = await recover(replay, journal, (records) => observer.recovering(records));
   const tail = journal.tail();
-  return { memory, commit: new Commit(journal, tail, term(tail.term + 1)), found };
+  return { memory: replay.memory, commit: new Commit(journal, tail, term(tail.term + 1)), found };
 }
 
 /**
@@ -97,6 +104,7 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     mailbox,
     clock,
     observer,
+    leased: options.leased,
     performed: (turn) => {
       if (turn.watched.size > 0) parts.tellWatchers(turn);
       timekeeper.arm();

@@ -91,6 +91,7 @@ export class Server {
       blobs: new TappedBlobs(ground.blobs, ground.blobTap(), clock),
       clock,
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
+      leased: () => true,
       observer: ground.observer(this, index),
     });
   }

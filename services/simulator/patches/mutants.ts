@@ -104,8 +104,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "replay skips nothing",
     60,
-    [`${HOST}/recovery.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
-    [`${HOST}/recovery.ts`, "if (actor.position > record.position) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position > record.position) return;", ""],
   ),
   mutant("resume empty", 20, [`${RUN}/resume.ts`, "if (run.endedMs !== 0) return;", 'if (run.runId !== "") return;']),
   mutant("timers not re-armed", 20, [`${RUN}/resume.ts`, "if (dueMs > 0) ", "if (dueMs < 0) "]),
@@ -117,7 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
   mutant("definitions not stored", 20, [`${HOST}/checkpoint.ts`, "    this.#pinned.push(row);\n", "    void row;\n"]),
-  mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
+  mutant("keys not restored", 10, [`${HOST}/replay.ts`, 'if (key !== "") ', 'if (key === "?") ']),
   // Large payloads
   mutant("a blob that cannot be read counted as lost", 60, [
     `${HOST}/blob-texts.ts`,
