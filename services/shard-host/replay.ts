@@ -3,7 +3,7 @@
 import { decodeEvents } from "@millrace/codec/events-v1.ts";
 import { evolve } from "@millrace/core/run/evolve.ts";
 import { JournalDamaged, type JournalRecord, type JournalTail } from "@millrace/journal/journal.ts";
-import { EMPTY_TAIL } from "@millrace/journal/record.ts";
+import { EMPTY_TAIL, tailOf } from "@millrace/journal/record.ts";
 import type { RunId } from "@millrace/model/ids.ts";
 import type { JournalEvent, RunEvent, RunStarted } from "@millrace/model/run-events.ts";
 import type { Store } from "@millrace/store/store.ts";
@@ -39,14 +39,14 @@ export class Replay {
 
   /** Folds the record behind {@link tail}; throws {@link JournalDamaged} when it is another one. */
   record(record: JournalRecord): void {
-    const { position, chain, term, timeMs } = record;
+    const { position } = record;
     if (position !== this.#tail.position + 1 || record.previousChain !== this.#tail.chain)
       throw new JournalDamaged(
         `Record ${position} continues chain ${record.previousChain}; what is folded ends at ${this.#tail.position} with chain ${this.#tail.chain}.`,
       );
     this.records++;
     decodeEvents(record.body, record.timeMs, (event) => this.#event(event, record));
-    this.#tail = { position, chain, term, timeMs };
+    this.#tail = tailOf(record);
   }
 
   #event(event: JournalEvent, record: JournalRecord): void {
