@@ -55,6 +55,9 @@ export class Checkpoint {
   readonly #keys: KeyRow[];
   readonly #pinned: DefinitionPinned[];
   #stopped = false;
+  #writing = false;
+  /** Whoever waits for the slice under way, to go on with the memory without this checkpoint. */
+  #left: (() => void) | null = null;
 
   constructor(scene: CheckpointScene, done: (outcome: SliceOutcome) => void) {
     const { memory, commit } = scene;
@@ -91,6 +94,16 @@ export class Checkpoint {
     this.#stopped = true;
   }
 
+  /** Gives up after the slice under way, so that memory knows what the store holds. `done` of the checkpoint is not called. */
+  leave(left: () => void): void {
+    if (this.#writing) {
+      this.#left = left;
+      return;
+    }
+    this.#stopped = true;
+    left();
+  }
+
   /** Everything is acked: what is left goes with the shard's own state, if it fits into one slice. */
   #atRest(): void {
     const slice = this.#gather();
@@ -120,14 +133,22 @@ export class Checkpoint {
   }
 
   #write(slice: Slice, then: () => void): void {
+    this.#writing = true;
     this.#scene.store.write(slice, (outcome) => {
+      this.#writing = false;
       if (this.#stopped) return;
-      if (outcome.type !== "written") return this.#done(outcome);
-      for (const row of slice.ended) endedWritten(this.#scene.memory, row);
-      for (const row of slice.live) liveWritten(this.#scene.memory, row);
-      this.#scene.memory.keys.forget(slice.keys);
-      this.#scene.memory.plans.stored(slice.pinned);
-      then();
+      if (outcome.type === "written") {
+        for (const row of slice.ended) endedWritten(this.#scene.memory, row);
+        for (const row of slice.live) liveWritten(this.#scene.memory, row);
+        this.#scene.memory.keys.forget(slice.keys);
+        this.#scene.memory.plans.stored(slice.pinned);
+      }
+      if (this.#left !== null) {
+        this.#stopped = true;
+        return this.#left();
+      }
+      if (outcome.type === "written") then();
+      else this.#done(outcome);
     });
   }
 

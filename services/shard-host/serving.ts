@@ -10,7 +10,7 @@ import { Commit } from "./commit.ts";
 import { Decider } from "./decider.ts";
 import type { EndWatch } from "./end-watch.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { emptyMemory, type ShardMemory } from "./memory.ts";
+import { adopted, emptyMemory, type ShardMemory } from "./memory.ts";
 import { type Recovered, recover } from "./recovery.ts";
 import { Replay } from "./replay.ts";
 import type { ShardOptions } from "./shard-options.ts";
@@ -55,15 +55,19 @@ export async function readBack(parts: ShardParts, journal: Journal): Promise<Rea
     options.store.flush(() => resolve());
   });
   const replay = new Replay(emptyMemory(options, parts.sinks), options.store);
-  return readOn(parts, journal, replay);
+  return { ...(await readOn(parts, journal, replay)), memory: replay.memory };
 }
 
-/** Reads what came behind what is folded already. */
-export async function readOn(parts: ShardParts, journal: Journal, replay: Replay): Promise<ReadBack> {
+/** Goes on with what a standby has folded, and reads what came behind it. */
+export async function adopt(parts: ShardParts, journal: Journal, replay: Replay): Promise<ReadBack> {
+  return { ...(await readOn(parts, journal, replay)), memory: adopted(replay.memory, parts.sinks) };
+}
+
+async function readOn(parts: ShardParts, journal: Journal, replay: Replay): Promise<Omit<ReadBack, "memory">> {
   const { observer } = parts.options;
   const found = await recover(replay, journal, (records) => observer.recovering(records));
   const tail = journal.tail();
-  return { memory: replay.memory, commit: new Commit(journal, tail, term(tail.term + 1)), found };
+  return { commit: new Commit(journal, tail, term(tail.term + 1)), found };
 }
 
 /**

@@ -22,8 +22,9 @@ import { type Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { type Answer, listRuns, readRun } from "./reads.ts";
 import { diskFull, overloaded, unavailable } from "./refusals.ts";
+import type { Replay } from "./replay.ts";
 import { runEnd } from "./run-end.ts";
-import { type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
+import { adopt, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
 import type { ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
@@ -93,10 +94,14 @@ export class Shard {
     };
   }
 
-  /** Opens the journal, reads memory back and serves. Rejects when journal or store cannot be used. */
-  async open(): Promise<void> {
-    this.#journal = await this.#parts.options.openJournal();
-    await this.#serve(this.#journal, null);
+  /**
+   * Opens the journal, reads memory back (or goes on with what a standby has `folded`) and serves. Rejects when journal or
+   * store cannot be used.
+   */
+  async open(folded: Replay | null = null): Promise<void> {
+    const journal = await this.#parts.options.openJournal();
+    this.#journal = journal;
+    await this.#serve(journal, folded === null ? null : await adopt(this.#parts, journal, folded));
   }
 
   connect(sink: TaskSink): void {
@@ -173,24 +178,38 @@ export class Shard {
 
   /** Finishes and answers what is decided, refuses what waits, writes a checkpoint, and lets go of journal and store. */
   async stop(): Promise<void> {
+    await this.#comeToRest();
+    await this.checkpoint();
+    await this.#letGo();
+    await this.#parts.options.store.close();
+  }
+
+  /** Finishes and answers what is decided, refuses what waits, and lets go of the journal: somebody else is to own it. */
+  async release(): Promise<void> {
+    await this.#comeToRest();
+    await this.#letGo();
+  }
+
+  /** From here on nothing is taken in, and nothing is on its way. */
+  async #comeToRest(): Promise<void> {
     this.#isStopping = true;
     this.#refuseWaiting(STOPPING);
     const phase = this.#phase;
-    if (phase.type === "serving") {
-      // An append that fails on the way ends the wait, too: what is durable by then is what there is.
-      await new Promise<void>((resolve) => {
-        this.#servingEnded = resolve;
-        phase.serving.loop.hold(resolve);
-      });
-      await this.checkpoint();
-    }
+    if (phase.type !== "serving") return;
+    // An append that fails on the way ends the wait, too: what is durable by then is what there is.
+    await new Promise<void>((resolve) => {
+      this.#servingEnded = resolve;
+      phase.serving.loop.hold(resolve);
+    });
+  }
+
+  async #letGo(): Promise<void> {
     const last = this.#phase;
     this.#phase = { type: "stopped" };
     if (last.type === "serving") this.#answerLost(this.#endServing(last.serving), STOPPING);
     this.#refuseWaiting(STOPPING);
     this.#watches.refuseAll(STOPPING);
     await this.#journal?.close();
-    await this.#parts.options.store.close();
   }
 
   async #serve(journal: Journal, known: ReadBack | null): Promise<void> {
