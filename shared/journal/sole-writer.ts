@@ -1,14 +1,14 @@
-// A common journal where there is only one process: over a journal of its own.
+// A ledger where there is only one process: over a journal of its own.
 import { type Position, position, term } from "@millrace/model/ids.ts";
-import type { CommonJournal, OpenCommonJournal } from "./common-journal.ts";
 import type { AppendOutcome, Journal, JournalRecord, JournalTail, OpenJournal } from "./journal.ts";
+import type { Ledger, OpenLedger } from "./ledger.ts";
 import { encodeRecord } from "./record.ts";
 
 /** Such a journal has no owners to tell apart. */
 const TERM = term(1);
 
-/** Makes a common journal of one that only this process can open. */
-export function soleWriter(openJournal: OpenJournal): OpenCommonJournal {
+/** Makes a ledger of one that only this process can open. */
+export function soleWriter(openJournal: OpenJournal): OpenLedger {
   return async (visit) => {
     const sole = new SoleWriter(openJournal, await openJournal(), visit);
     await sole.catchUp();
@@ -16,7 +16,7 @@ export function soleWriter(openJournal: OpenJournal): OpenCommonJournal {
   };
 }
 
-class SoleWriter implements CommonJournal {
+class SoleWriter implements Ledger {
   visited = position(0);
   readonly #openJournal: OpenJournal;
   readonly #visit: (record: JournalRecord) => void;

@@ -1,7 +1,7 @@
 // The registry: definitions in a journal of their own, which every process folds in memory (DESIGN §6a).
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { CommonJournal, OpenCommonJournal } from "@millrace/journal/common-journal.ts";
 import type { JournalRecord } from "@millrace/journal/journal.ts";
+import type { Ledger, OpenLedger } from "@millrace/journal/ledger.ts";
 import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { RegisteredDefinition, Registration, Registry } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
@@ -27,7 +27,7 @@ export class JournaledRegistry implements Registry {
   /** Versions of each workflow, oldest first, by tenant and name. */
   readonly #workflows = new Map<string, RegisteredDefinition[]>();
   readonly #followers: ((registered: RegisteredDefinition) => void)[] = [];
-  #journal: CommonJournal | null = null;
+  #journal: Ledger | null = null;
   /** Registrations of this process one after the other: each appends behind the one before. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -35,7 +35,7 @@ export class JournaledRegistry implements Registry {
     this.#clock = clock;
   }
 
-  static async open(openJournal: OpenCommonJournal, clock: Clock): Promise<JournaledRegistry> {
+  static async open(openJournal: OpenLedger, clock: Clock): Promise<JournaledRegistry> {
     const registry = new JournaledRegistry(clock);
     registry.#journal = await openJournal((record) => registry.#read(record));
     return registry;
@@ -98,7 +98,7 @@ export class JournaledRegistry implements Registry {
     return { registered, created: true };
   }
 
-  async #append(journal: CommonJournal, entry: Omit<Entry, "registeredMs">): Promise<"appended" | "stale" | Refusal> {
+  async #append(journal: Ledger, entry: Omit<Entry, "registeredMs">): Promise<"appended" | "stale" | Refusal> {
     const registeredMs = this.#clock.nowMs();
     const body = Buffer.from(JSON.stringify({ ...entry, registeredMs }));
     if (body.length > RECORD_BODY_BYTES_MAX) return tooLarge(body.length);

@@ -1,28 +1,28 @@
 // What every journal with many writers must do. Each adapter runs this suite with a rig of its own.
 import { type Position, position } from "@millrace/model/ids.ts";
 import { describe, expect, it } from "vitest";
-import type { CommonJournal, OpenCommonJournal } from "./common-journal.ts";
+import type { Ledger, OpenLedger } from "./ledger.ts";
 
 /** One such journal's place. */
-export interface CommonRig extends AsyncDisposable {
-  readonly open: OpenCommonJournal;
+export interface LedgerRig extends AsyncDisposable {
+  readonly open: OpenLedger;
   /** Whether several processes can have it open at once. */
   readonly isShared: boolean;
   /** Nobody will know what became of the next append. */
   doubtNextAppend(): void;
   /** Resolves once a handle that was told nothing has had the time to hear what others appended. */
-  heard(handle: CommonJournal, at: Position): Promise<void>;
+  heard(handle: Ledger, at: Position): Promise<void>;
 }
 
 const NOW_MS = 1_767_225_600_000;
 
 /** A handle and the bodies it was shown. */
 interface Reader {
-  readonly journal: CommonJournal;
+  readonly journal: Ledger;
   readonly bodies: string[];
 }
 
-async function reader(rig: CommonRig): Promise<Reader> {
+async function reader(rig: LedgerRig): Promise<Reader> {
   const bodies: string[] = [];
   const journal = await rig.open((record) => {
     bodies.push(Buffer.from(record.body).toString());
@@ -35,8 +35,8 @@ function append({ journal }: Reader, body: string) {
   return journal.append(journal.visited, Buffer.from(body), NOW_MS);
 }
 
-export function commonConformance(adapter: string, makeRig: () => Promise<CommonRig>): void {
-  describe(`the ${adapter} common journal`, () => {
+export function ledgerConformance(adapter: string, makeRig: () => Promise<LedgerRig>): void {
+  describe(`the ${adapter} ledger`, () => {
     it("shows a writer its own records, in order, and all of them to whoever opens it again", async () => {
       await using rig = await makeRig();
       const first = await reader(rig);

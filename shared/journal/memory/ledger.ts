@@ -2,21 +2,21 @@
 // the process it goes to.
 import type { Clock } from "@millrace/clock/clock.ts";
 import { type Position, position } from "@millrace/model/ids.ts";
-import type { CommonJournal, OpenCommonJournal } from "../common-journal.ts";
 import type { AppendOutcome, JournalRecord, JournalTail } from "../journal.ts";
+import type { Ledger, OpenLedger } from "../ledger.ts";
 import { EMPTY_TAIL } from "../record.ts";
 import { framed } from "../sole-writer.ts";
 
 /** What becomes of an append whose answer gets lost. */
-export interface CommonDoubt {
+export interface LedgerDoubt {
   readonly written: boolean;
 }
 
 /** What all handles share. It outlives their processes. */
-export class CommonLog {
+export class LedgerLog {
   readonly records: JournalRecord[] = [];
   /** Strikes the next append that would succeed. */
-  doubt: CommonDoubt | null = null;
+  doubt: LedgerDoubt | null = null;
   /** How long others take to hear of a record, ms. */
   delayMs = 0;
   readonly #listeners = new Set<() => void>();
@@ -43,22 +43,22 @@ export class CommonLog {
   }
 }
 
-export function openMemoryCommonJournal(log: CommonLog, clock: Clock): OpenCommonJournal {
+export function openMemoryLedger(log: LedgerLog, clock: Clock): OpenLedger {
   return async (visit) => {
-    const journal = new MemoryCommonJournal(log, clock, visit);
+    const journal = new MemoryLedger(log, clock, visit);
     await journal.catchUp();
     return journal;
   };
 }
 
-class MemoryCommonJournal implements CommonJournal {
-  readonly #log: CommonLog;
+class MemoryLedger implements Ledger {
+  readonly #log: LedgerLog;
   readonly #clock: Clock;
   readonly #visit: (record: JournalRecord) => void;
   readonly #deaf: () => void;
   #visited = 0;
 
-  constructor(log: CommonLog, clock: Clock, visit: (record: JournalRecord) => void) {
+  constructor(log: LedgerLog, clock: Clock, visit: (record: JournalRecord) => void) {
     this.#log = log;
     this.#clock = clock;
     this.#visit = visit;

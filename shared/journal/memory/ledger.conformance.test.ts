@@ -1,16 +1,16 @@
 import { systemClock } from "@millrace/clock/system.ts";
 import { tempFolder } from "@millrace/testing/temp-folder.ts";
-import { commonConformance } from "../common-conformance.ts";
 import { openFileJournal } from "../file/open.ts";
+import { ledgerConformance } from "../ledger-conformance.ts";
 import { soleWriter } from "../sole-writer.ts";
-import { CommonLog, openMemoryCommonJournal } from "./common.ts";
+import { LedgerLog, openMemoryLedger } from "./ledger.ts";
 import { MemoryLog } from "./log.ts";
 import { openMemoryJournal } from "./open.ts";
 
-commonConformance("memory", () => {
-  const log = new CommonLog();
+ledgerConformance("memory", () => {
+  const log = new LedgerLog();
   return Promise.resolve({
-    open: openMemoryCommonJournal(log, systemClock),
+    open: openMemoryLedger(log, systemClock),
     isShared: true,
     doubtNextAppend: () => {
       log.doubt = { written: true };
@@ -20,7 +20,7 @@ commonConformance("memory", () => {
   });
 });
 
-commonConformance("sole writer's memory", () => {
+ledgerConformance("sole writer's memory", () => {
   const log = new MemoryLog();
   return Promise.resolve({
     open: soleWriter(() => openMemoryJournal(log, systemClock)),
@@ -31,7 +31,7 @@ commonConformance("sole writer's memory", () => {
   });
 });
 
-commonConformance("sole writer's file", async () => {
+ledgerConformance("sole writer's file", async () => {
   const folder = await tempFolder();
   let doubted = false;
   return {
