@@ -57,7 +57,7 @@ export class Checkpoint {
   #stopped = false;
   #writing = false;
   /** Whoever waits for the slice under way, to go on with the memory without this checkpoint. */
-  #left: (() => void) | null = null;
+  #leaver: (() => void) | null = null;
 
   constructor(scene: CheckpointScene, done: (outcome: SliceOutcome) => void) {
     const { memory, commit } = scene;
@@ -97,7 +97,7 @@ export class Checkpoint {
   /** Gives up after the slice under way, so that memory knows what the store holds. `done` of the checkpoint is not called. */
   leave(left: () => void): void {
     if (this.#writing) {
-      this.#left = left;
+      this.#leaver = left;
       return;
     }
     this.#stopped = true;
@@ -143,9 +143,9 @@ export class Checkpoint {
         this.#scene.memory.keys.forget(slice.keys);
         this.#scene.memory.plans.stored(slice.pinned);
       }
-      if (this.#left !== null) {
+      if (this.#leaver !== null) {
         this.#stopped = true;
-        return this.#left();
+        return this.#leaver();
       }
       if (outcome.type === "written") then();
       else this.#done(outcome);

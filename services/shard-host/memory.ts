@@ -42,5 +42,5 @@ export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonl
 export function adopted(memory: ShardMemory, sinks: readonly TaskSink[]): ShardMemory {
   // Its timers are not in the new heap.
   for (const actor of memory.actors.live.values()) actor.armedMs = 0;
-  return { ...memory, dispatch: new Dispatch(memory.texts, sinks), timers: new Timers() };
+  return { ...memory, dispatch: new Dispatch(sinks), timers: new Timers() };
 }

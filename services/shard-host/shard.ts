@@ -10,18 +10,12 @@ import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Actor } from "./actors.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
-import {
-  FULL_RETRY_MS,
-  MAILBOX_CALLS_MAX,
-  MAILBOX_START_BYTES_MAX,
-  MAILBOX_STARTS_MAX,
-  OVERLAY_BYTES_MAX,
-  REOPEN_RETRY_MS,
-} from "./limits.ts";
+import { crowded, noRoom } from "./intake.ts";
+import { FULL_RETRY_MS, REOPEN_RETRY_MS } from "./limits.ts";
 import { type Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { type Answer, listRuns, readRun } from "./reads.ts";
-import { diskFull, overloaded, unavailable } from "./refusals.ts";
+import { diskFull, unavailable } from "./refusals.ts";
 import type { Replay } from "./replay.ts";
 import { runEnd } from "./run-end.ts";
 import { adopt, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
@@ -321,20 +315,10 @@ export class Shard {
       case "broken":
         return unavailable(this.#phase.reason);
       case "opening":
-        return this.#crowded(command);
+        return crowded(this.#mailbox, command);
       case "serving":
-        return this.#crowded(command) ?? noRoom(this.#phase.serving, command);
+        return crowded(this.#mailbox, command) ?? noRoom(this.#phase.serving.memory, command);
     }
-  }
-
-  /** Results are never turned away for crowding: credits bound them, and they make room. */
-  #crowded({ type }: RunCommand): Refusal | null {
-    const { starts, startBytes, progress } = this.#mailbox;
-    if (type === "start" && (starts >= MAILBOX_STARTS_MAX || startBytes >= MAILBOX_START_BYTES_MAX))
-      return overloaded(`${starts} starts wait already.`);
-    if (type !== "start" && type !== "result" && progress >= MAILBOX_CALLS_MAX)
-      return overloaded(`${progress} calls wait already.`);
-    return null;
   }
 
   #read<Value>(read: (memory: ShardMemory) => Answer<Value>, answer: (value: Value | Refusal) => void): void {
@@ -382,13 +366,6 @@ export interface ShardLoad {
   readonly journalBytes: number;
   /** Tasks waiting for a worker, by type. */
   readonly waiting: ReadonlyMap<string, number>;
-}
-
-function noRoom({ memory }: Serving, command: RunCommand): Refusal | null {
-  if (command.type !== "start") return null;
-  const crowded = memory.actors.room.refuses(command.tenant);
-  if (crowded !== null) return overloaded(crowded);
-  return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
 }
 
 function tellEnd(actor: Actor, watchers: readonly EndWatcher[]): void {

@@ -35,7 +35,7 @@ class StandbyBench {
       clock,
       follow: (options) => followMemoryJournal(log, clock, options),
       mirror: openMemoryMirror(this.mirror),
-      observer: { recovering() {}, recovered() {}, appended() {}, checkpointed() {}, failed() {} },
+      observer: { recovering() {}, recovered() {}, appended() {}, checkpointed() {}, failed() {}, unreadable() {} },
       gap: (gap) => this.gaps.push(gap),
     });
   }
@@ -54,6 +54,7 @@ class StandbyBench {
     await bench.settle();
     await opened;
     await bench.settle();
+    bench.shard.workersAreBack();
   }
 }
 

@@ -92,7 +92,7 @@ export class Replica {
 
   /** A run as of {@link position}: perhaps not the newest there is. */
   run(tenant: TenantId, runId: RunId): RunView | Refusal {
-    return readRun(this.#replay.memory, tenant, runId).value;
+    return readRun(this.#replay.memory, this.#parts.store, tenant, runId).value;
   }
 
   /** A page of runs as of {@link position}. */
@@ -108,7 +108,7 @@ export class Replica {
   /** Ends it; what it has folded is for whoever takes over to go on from. */
   async end(): Promise<Replay> {
     this.#ended = true;
-    await this.#follower.stop();
+    this.#follower.stop();
     await new Promise<void>((resolve) => this.#checkpoints.leave(resolve));
     return this.#replay;
   }

@@ -156,7 +156,7 @@ export const MUTANTS: readonly Mutant[] = [
     "      for (const watcher of run.watchers) watcher.isBehind = true;\n",
     "",
   ]),
-  mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
+  mutant("mailbox without a bound", 200, [`${HOST}/intake.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
 ];
 
 function mutant(name: string, seedsMax: number, ...changes: (readonly [string, string, string])[]): Mutant {

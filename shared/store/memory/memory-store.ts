@@ -2,7 +2,6 @@
 // as many of the later slices as the test says, whole and in order, which is all the port promises.
 
 import { hash } from "node:crypto";
-import { Readable } from "node:stream";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import {
@@ -181,7 +180,7 @@ class MemoryStore implements Store {
     if (tables.meta === null) return null;
     const bytes = tables.toBytes();
     const part = { name: PART, tag: hash("sha256", bytes, "hex") };
-    const chunks = known.has(partKey(part)) ? null : () => Readable.from([bytes]);
+    const chunks = known.has(partKey(part)) ? null : () => inOne(bytes);
     return { meta: tables.meta, parts: [{ ...part, chunks }], discard: () => Promise.resolve() };
   }
 
@@ -193,6 +192,10 @@ class MemoryStore implements Store {
     this.#disk.flush();
     await Promise.resolve();
   }
+}
+
+async function* inOne(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
 }
 
 /** The one part of a copy. */
