@@ -90,9 +90,8 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     pool.waiting = true;
     this.#sessions.add(session);
     for (const token of hello.holding) {
-      const held = this.#held.reclaim(session, token);
-      if (held === undefined) session.contested.add(tokenName(token));
-      else if (held.cancelled) session.cancels.push(token);
+      session.announced.add(tokenName(token));
+      if (this.#held.reclaim(session, token)?.cancelled === true) session.cancels.push(token);
     }
     if (session.cancels.length > 0) this.stir(session);
     if (hello.holding.length > 0) this.#shards.holding(hello.holding, (owed) => this.#owed(owed));

@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("reads not held", 60, [
     `${HOST}/turn-loop.ts`,
-    "else if (seen <= this.#scene.commit.acked) leave();",
-    "else if (seen >= 0) leave();",
+    "if (seen <= commit.acked) leave();",
+    "if (seen >= 0) leave();",
   ]),
   mutant("owed tasks before they are durable", 1_000, [
     `${HOST}/timekeeper.ts`,

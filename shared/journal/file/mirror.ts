@@ -35,6 +35,8 @@ class FileMirror implements Mirror {
   #tail: JournalTail | null = null;
   #stream: WriteStream | null = null;
   #streamBytes = 0;
+  /** Files that are full and not all written yet. */
+  #finishing: Promise<unknown> = Promise.resolve();
   /** Files on their way out. */
   #leaving: Promise<unknown> = Promise.resolve();
 
@@ -98,9 +100,8 @@ class FileMirror implements Mirror {
 
   async close(): Promise<void> {
     await this.#written();
-    const stream = this.#stream;
-    this.#stream = null;
-    if (stream !== null) await new Promise<void>((resolve) => stream.end(() => resolve()));
+    this.#finish();
+    await this.#finishing;
     await this.#leaving;
   }
 
@@ -113,8 +114,18 @@ class FileMirror implements Mirror {
     this.#tail = null;
   }
 
+  /** The file is full, or the last one: what is on its way to it still gets there. */
+  #finish(): void {
+    const stream = this.#stream;
+    this.#stream = null;
+    if (stream === null) return;
+    const finished = new Promise<void>((resolve) => stream.once("close", resolve));
+    stream.end();
+    this.#finishing = this.#finishing.then(() => finished);
+  }
+
   #next(base: JournalTail): void {
-    this.#stream?.end();
+    this.#finish();
     const path = join(this.#folder, nameOf(base));
     const stream = createWriteStream(path, { flags: "w", mode: 0o600 });
     // A full disk: records are missing from here, so that a later one begins anew.
@@ -134,6 +145,7 @@ class FileMirror implements Mirror {
   /** Resolves when everything kept so far can be read. */
   async #written(): Promise<void> {
     const stream = this.#stream;
+    await this.#finishing;
     if (stream === null || stream.writableLength === 0) return;
     await new Promise<void>((resolve) => {
       stream.write("", () => resolve());
