@@ -1,9 +1,8 @@
 import { hash } from "node:crypto";
 import type { RunId } from "@millrace/model/ids.ts";
-import { field } from "@millrace/nats/answer.ts";
 import { closeNats, connectNats, type NatsClient } from "@millrace/nats/connect.ts";
 import { jetStreamRequest, store } from "@millrace/nats/jetstream.ts";
-import { streamInfo } from "@millrace/nats/streams.ts";
+import { ensureStream } from "@millrace/nats/streams.ts";
 import { startNatsCluster } from "@millrace/testing/nats-cluster.ts";
 import { startNats } from "@millrace/testing/nats-server.ts";
 import { describe, expect, test } from "vitest";
@@ -91,9 +90,7 @@ describe("the nats blobs", () => {
     await using at = await connect([server.address]);
     const { connection, names } = at.client;
     const ref = await at.blobs.put(runOf(5), pattern(1_000_000));
-    const config = field(await streamInfo(connection, names.blobStream), "config");
-    const deaf = { ...Object(config), allow_direct: false };
-    await jetStreamRequest(connection, `STREAM.UPDATE.${names.blobStream}`, deaf);
+    await ensureStream(connection, { name: names.blobStream, num_replicas: 1, allow_direct: false });
     expect((await at.blobs.get(runOf(5), ref))?.length).toBe(ref.bytes);
     expect(await at.blobs.get(runOf(6), ref)).toBeUndefined();
   });
