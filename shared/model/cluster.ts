@@ -37,6 +37,8 @@ export interface MapShard {
   readonly stream: number;
   /** Who is to own it. A process that is gone keeps its seat until another one fits: that is where the data lie. */
   readonly owner: ProcessId | null;
+  /** The version that gave it to its owner; one that finds another number here was not the owner in between. */
+  readonly ownedSince: number;
   /** Who is to follow it, ready to take over; never the owner. A process that is gone may keep its seat for a while. */
   readonly standby: ProcessId | null;
   /** Who may still hold it and is asked to let go before the owner opens it; null = nobody. */

@@ -1,6 +1,6 @@
 // What placing works on: the map as it changes under it, and what each process can be trusted with.
 import type { ClusterMap, HostedShard, MapShard } from "@millrace/model/cluster.ts";
-import type { ProcessId } from "@millrace/model/ids.ts";
+import type { ProcessId, ShardId } from "@millrace/model/ids.ts";
 import { nameOfProcess } from "../process-id.ts";
 
 /** What may be done with a process. */
@@ -39,6 +39,7 @@ export class Board {
   /** May own and stand by, and are not draining; in the order of their IDs. */
   readonly takers: readonly ProcessId[];
   readonly #nodes: ReadonlyMap<ProcessId, PlacementNode>;
+  readonly #hosted: ReadonlyMap<ProcessId, ReadonlyMap<ShardId, HostedShard>>;
   readonly #draining: ReadonlySet<string>;
   readonly #owners = new Map<ProcessId, number>();
   readonly #standbys = new Map<ProcessId, number>();
@@ -52,6 +53,7 @@ export class Board {
       previous: shard.previous,
     }));
     this.#nodes = new Map(nodes.map((node) => [node.process, node]));
+    this.#hosted = new Map(nodes.map(({ process, hosted }) => [process, new Map(hosted.map((of) => [of.shard, of]))]));
     this.#draining = new Set(map.draining);
     const fit = nodes.filter(({ standing }) => standing === "fit").map(({ process }) => process);
     this.takers = fit.filter((process) => !this.isDraining(process)).toSorted();
@@ -90,8 +92,8 @@ export class Board {
   /** What a process says of its seat at a shard; undefined = nothing. */
   hosted(seats: Seats, process: ProcessId): HostedShard | undefined {
     const { id, generation } = seats.shard;
-    const hosted = this.#nodes.get(process)?.hosted;
-    return hosted?.find((of) => of.shard === id && of.generation === generation);
+    const hosted = this.#hosted.get(process)?.get(id);
+    return hosted?.generation === generation ? hosted : undefined;
   }
 
   /** Whether the owner says that it serves. */

@@ -23,6 +23,7 @@ export function initialMap(shards: number, streams: number): ClusterMap {
       generation: 1,
       stream: index % streams,
       owner: null,
+      ownedSince: 1,
       standby: null,
       previous: null,
       parent: null,

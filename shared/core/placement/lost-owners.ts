@@ -69,9 +69,11 @@ function heirOf(board: Board, seats: Seats): ProcessId | null {
   const { owner, standby } = seats;
   if (standby !== null && board.standing(standby) === "fit") return standby;
   const others = board.takers.filter((process) => process !== owner);
-  const reborn = nextLife(owner, others) ?? nextLife(standby, others);
+  const reborn = nextLife(owner, others);
   if (reborn !== undefined) return reborn;
   if (owner !== null && board.standing(owner) === "gone" && board.goneForMs(owner) < ORPHAN_PATIENCE_MS) return null;
+  const standbyReborn = nextLife(standby, others);
+  if (standbyReborn !== undefined) return standbyReborn;
   const candidates = others.length > 0 ? others : board.drainingButFit().filter((process) => process !== owner);
   let best: ProcessId | null = null;
   for (const process of candidates) if (best === null || load(board, process) < load(board, best)) best = process;

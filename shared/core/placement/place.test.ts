@@ -115,9 +115,9 @@ const CASES: readonly Case[] = [
   },
   {
     says: "it goes to the owner's next life, or else to the standby's: they have the data",
-    seats: ["a/b", "b/c", "a/c"],
-    told: { b2: {}, a2: {}, d: {}, a: { standing: "gone" } },
-    expected: ["a2/b2", "b2/d", "a2/d"],
+    seats: ["a/b", "b/c", "c/b", "d/b"],
+    told: { b2: {}, a2: {}, e: {}, a: { standing: "gone" }, d: { standing: "gone" } },
+    expected: ["a2/b2", "b2/e", "b2/a2", "d/b"],
   },
   {
     says: "a process the map alone knows is gone for ever",
@@ -258,6 +258,8 @@ describe("placing", () => {
     const map = mapOf(seats, draining);
     const next = place(map, nodesOf(map, told), NOW_MS);
     expect(seatsOf(next)).toEqual(expected);
-    if (next !== null) expect(next.version).toBe(map.version + 1);
+    for (const [index, shard] of (next?.shards ?? []).entries())
+      expect(shard.ownedSince).toBe(shard.owner === map.shards[index]?.owner ? 1 : next?.version);
+    expect(next?.version ?? map.version + 1).toBe(map.version + 1);
   });
 });

@@ -22,14 +22,16 @@ export function place(map: ClusterMap, nodes: readonly PlacementNode[], nowMs: n
   movePlanned(board);
   if (!board.seats.some(isChanged)) balanceStandbys(board);
   if (!board.seats.some(isChanged)) return null;
-  return { ...map, version: map.version + 1, shards: board.seats.map(shardOf) };
+  const version = map.version + 1;
+  return { ...map, version, shards: board.seats.map((seats) => shardOf(seats, version)) };
 }
 
 function isChanged({ shard, owner, standby, previous }: Seats): boolean {
   return shard.owner !== owner || shard.standby !== standby || shard.previous !== previous;
 }
 
-function shardOf(seats: Seats): MapShard {
+function shardOf(seats: Seats, version: number): MapShard {
   const { shard, owner, standby, previous } = seats;
-  return isChanged(seats) ? { ...shard, owner, standby, previous } : shard;
+  const ownedSince = owner === shard.owner ? shard.ownedSince : version;
+  return isChanged(seats) ? { ...shard, owner, ownedSince, standby, previous } : shard;
 }
