@@ -5,6 +5,7 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import type { TaskSink } from "@millrace/link/link.ts";
 import type { Store } from "@millrace/store/store.ts";
 import { Actors } from "./actors.ts";
+import { BlobLoads } from "./blob-loads.ts";
 import { BlobTexts } from "./blob-texts.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
 import { Keys } from "./keys.ts";
@@ -16,6 +17,7 @@ export interface ShardMemory {
   readonly actors: Actors;
   readonly keys: Keys;
   readonly texts: BlobTexts;
+  readonly loads: BlobLoads;
   readonly dispatch: Dispatch;
   readonly timers: Timers;
 }
@@ -30,7 +32,15 @@ export interface MemoryParts {
 export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonly TaskSink[]): ShardMemory {
   const plans = new Plans();
   const actors = new Actors(store, plans);
-  const texts = new BlobTexts(blobs, clock);
-  const dispatch = new Dispatch(texts, sinks);
-  return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers() };
+  const texts = new BlobTexts(blobs);
+  const loads = new BlobLoads(texts, clock);
+  const dispatch = new Dispatch(sinks);
+  return { plans, actors, keys: new Keys(store), texts, loads, dispatch, timers: new Timers() };
+}
+
+/** What a standby has folded, for an owner to go on with: what only owners have begins empty. */
+export function adopted(memory: ShardMemory, sinks: readonly TaskSink[]): ShardMemory {
+  // Its timers are not in the new heap.
+  for (const actor of memory.actors.live.values()) actor.armedMs = 0;
+  return { ...memory, dispatch: new Dispatch(sinks), timers: new Timers() };
 }

@@ -16,6 +16,8 @@ export interface ShardOptions {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly findDefinition: FindDefinition;
+  /** Whether nobody else can own the shard at this instant. Where only one process can have the journal: always. */
+  readonly leased: () => boolean;
   readonly observer: ShardObserver;
 }
 
@@ -42,6 +44,8 @@ export interface ShardObserver {
     readonly ms: number;
     readonly reason: string;
   }): void;
+  /** Some blob that a run reads cannot be read now; the run waits, and it is tried again. */
+  unreadable(reason: string): void;
   /** Memory was dropped and is read back. */
   failed(reason: string): void;
 }

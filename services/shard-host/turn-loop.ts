@@ -5,16 +5,18 @@
 //
 // 1. What is decided is folded at once, so the next command sees it; nothing of it leaves before its record's ack (I1).
 // 2. The first append that does not end `appended` ends the loop: `fail` gets every turn that was lost.
+// 3. Outside its lease the shard may have another owner by now. Then nothing is answered from memory alone: an append
+//    that was sent after the question, if need be an empty one, proves that the shard was still owned (DESIGN §2).
 import type { Clock } from "@millrace/clock/clock.ts";
 import type { AppendOutcome } from "@millrace/journal/journal.ts";
 import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { Position } from "@millrace/model/ids.ts";
 import type { Commit } from "./commit.ts";
-import type { Decider, Missing } from "./decider.ts";
+import type { Decider } from "./decider.ts";
 import { OVERLAY_BYTES_MAX, SEND_AT_ONCE_COMMANDS, TURN_BYTES_MAX, TURN_CLOCK_CHECK, TURN_MS_MAX } from "./limits.ts";
 import type { Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
-import { performTurn } from "./reactions.ts";
+import { internal, performTurn } from "./reactions.ts";
 import type { ShardObserver } from "./shard-options.ts";
 import { Turn } from "./turn.ts";
 
@@ -28,8 +30,8 @@ export interface LoopScene {
   readonly mailbox: Mailbox;
   readonly clock: Clock;
   readonly observer: ShardObserver;
-  /** Wakes the loop that serves by then, which may be another one. */
-  readonly wakeShard: () => void;
+  /** Whether nobody else can own the shard now. */
+  readonly leased: () => boolean;
   /** After a turn's reactions: watchers, timers, checkpoints. */
   readonly performed: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
@@ -54,12 +56,16 @@ export class TurnLoop {
   #held: HeldAnswer[] = [];
   #quiet: (() => void)[] = [];
   #scheduled = false;
+  /** Whether an answer waits for an append that may have nothing else to do. */
+  #proofWanted = false;
   /** Whether the mailbox may hold something that can be taken: starts stay in it while there is no room for runs. */
   #more = false;
   #ended = false;
 
   constructor(scene: LoopScene) {
     this.#scene = scene;
+    const { memory, observer } = scene;
+    memory.loads.listen({ ready: () => this.wake(), unreadable: (reason) => observer.unreadable(reason) });
   }
 
   /** Something waits in the mailbox: takes a turn soon. */
@@ -75,16 +81,24 @@ export class TurnLoop {
     this.wake();
   }
 
-  /** Calls `leave` once `seen` is durable (now, if it is), or `lost` if it never will be. */
+  /** Calls `leave` once `seen` is durable and the shard was owned since this call, or `lost` if that will never be. */
   whenDurable(seen: Position, leave: () => void, lost: () => void): void {
-    if (this.#ended) lost();
-    else if (seen <= this.#scene.commit.acked) leave();
+    const { commit, leased } = this.#scene;
+    if (this.#ended) return lost();
+    if (!leased()) {
+      // What is in flight was sent before the question; the record behind it proves what is asked.
+      this.#held.push({ seen: commit.next, leave, lost });
+      this.#proofWanted = true;
+      return this.wake();
+    }
+    if (seen <= commit.acked) leave();
     else this.#held.push({ seen, leave, lost });
   }
 
   /** Ends the loop; what is in flight is no longer listened to. */
   end(): Turn[] {
     this.#ended = true;
+    this.#scene.memory.loads.end();
     const lost = [this.#inFlight, this.#open].filter((turn) => turn !== null);
     this.#inFlight = null;
     this.#open = null;
@@ -113,27 +127,36 @@ export class TurnLoop {
 
   #decide(): void {
     const { mailbox, clock, decider, memory } = this.#scene;
-    this.#more = mailbox.size > 0 || this.#again !== null;
+    this.#more = this.#waits;
     if (!this.#more) return;
     const turn = (this.#open ??= this.#newTurn());
     const seed = clock.random32();
     const intake = !memory.actors.room.full && memory.actors.overlayBytes < OVERLAY_BYTES_MAX;
     const untilMs = clock.monotonicMs() + TURN_MS_MAX;
     for (let taken = 1; turn.bytes <= TURN_BYTES_MAX; taken++) {
-      const letter = this.#again ?? mailbox.take(intake);
+      const letter = this.#again ?? this.#loaded() ?? mailbox.take(intake);
       this.#again = null;
       if (letter === undefined) {
         this.#more = false;
         return;
       }
-      const missing = decider.decide(letter, turn, seed);
-      if (missing === "next-turn") {
+      if (decider.decide(letter, turn, seed) === "next-turn") {
         this.#again = letter;
         return;
       }
-      if (missing !== undefined) this.#load(letter, missing);
       if (taken % TURN_CLOCK_CHECK === 0 && clock.monotonicMs() > untilMs) return;
     }
+  }
+
+  get #waits(): boolean {
+    const { mailbox, memory } = this.#scene;
+    return mailbox.size > 0 || this.#again !== null || memory.loads.ready;
+  }
+
+  /** What a run waits for that has its texts: ahead of the mailbox, so that they are not held for long. */
+  #loaded(): Letter | undefined {
+    const advance = this.#scene.memory.loads.take();
+    return advance === undefined ? undefined : internal(advance);
   }
 
   #newTurn(): Turn {
@@ -142,14 +165,17 @@ export class TurnLoop {
     return new Turn(commit.next, Math.max(clock.nowMs(), commit.timeMs), this.#body);
   }
 
-  /** Sends the open turn unless an append is in flight. One without events only answers: all it saw is durable. */
+  /** Sends the open turn unless an append is in flight. Within the lease one without events only answers. */
   #send(): void {
-    const { commit, clock, observer } = this.#scene;
+    const { commit, clock, observer, leased } = this.#scene;
+    if (commit.busy) return;
+    if (this.#proofWanted) this.#open ??= this.#newTurn();
     const turn = this.#open;
-    if (turn === null || commit.busy) return;
+    if (turn === null) return;
     this.#open = null;
-    if (turn.empty) return;
-    if (turn.bytes === 0) return this.#perform(turn);
+    if (turn.empty && !this.#proofWanted) return;
+    if (turn.bytes === 0 && !this.#proofWanted && leased()) return this.#perform(turn);
+    this.#proofWanted = false;
     this.#inFlight = turn;
     const sentMs = clock.monotonicMs();
     commit.append(turn.timeMs, turn.body, (outcome) => {
@@ -172,7 +198,7 @@ export class TurnLoop {
     performTurn(turn, memory, (letter) => mailbox.push(letter));
     this.#releaseHeld();
     performed(turn);
-    if (mailbox.size > 0 || this.#again !== null) this.wake();
+    if (this.#waits) this.wake();
   }
 
   #releaseHeld(): void {
@@ -188,14 +214,6 @@ export class TurnLoop {
     const quiet = this.#quiet;
     this.#quiet = [];
     for (const callback of quiet) callback();
-    if (this.#scene.mailbox.size > 0 || this.#again !== null) this.wake();
-  }
-
-  /** Loads what a letter's decision will read, then puts it back. */
-  #load(letter: Letter, missing: Missing): void {
-    this.#scene.memory.texts.load(missing.runId, missing.refs, () => {
-      this.#scene.mailbox.push(letter);
-      this.#scene.wakeShard();
-    });
+    if (this.#waits) this.wake();
   }
 }

@@ -5,6 +5,7 @@ import { type HubShards, TaskHub } from "@millrace/gateway/tasks/task-hub.ts";
 import { JournalLocked } from "@millrace/journal/journal.ts";
 import type { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
+import { soleWriter } from "@millrace/journal/sole-writer.ts";
 import type { Origin, Reply } from "@millrace/link/link.ts";
 import { shardId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
@@ -14,6 +15,7 @@ import { Shard } from "@millrace/shard-host/shard.ts";
 import type { ShardObserver } from "@millrace/shard-host/shard-options.ts";
 import { type MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
+import { type BlobTap, TappedBlobs } from "./faults/tapped-blobs.ts";
 import { type JournalTap, TappedJournal } from "./faults/tapped-journal.ts";
 import { type StoreTap, TappedStore } from "./faults/tapped-store.ts";
 import { GatedClock } from "./gated-clock.ts";
@@ -30,6 +32,7 @@ export interface Ground {
   readonly disks: readonly Disk[];
   readonly registry: MemoryLog;
   readonly blobs: Blobs;
+  blobTap(): BlobTap;
   journalTap(server: Server, shard: number): JournalTap;
   storeTap(server: Server, shard: number): StoreTap;
   sliceOutcome(): SliceOutcome;
@@ -60,7 +63,10 @@ export class Server {
   /** Makes a process; `node.open()` makes it serve. */
   static async make(ground: Ground, serial: number): Promise<Server> {
     const clock = new GatedClock(ground.clock);
-    const registry = await JournaledRegistry.open(() => openMemoryJournal(ground.registry, clock), clock);
+    const registry = await JournaledRegistry.open(
+      soleWriter(() => openMemoryJournal(ground.registry, clock)),
+      clock,
+    );
     return new Server(ground, serial, clock, registry);
   }
 
@@ -86,9 +92,10 @@ export class Server {
         return new TappedJournal(await openMemoryJournal(log, clock), tap);
       },
       store: new TappedStore(inner, ground.storeTap(this, index)),
-      blobs: ground.blobs,
+      blobs: new TappedBlobs(ground.blobs, ground.blobTap(), clock),
       clock,
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
+      leased: () => true,
       observer: ground.observer(this, index),
     });
   }
@@ -98,6 +105,7 @@ export class Server {
 function overheard({ node }: Server, ground: Ground): HubShards {
   return {
     pull: (taskTypes, credits, deliver) => node.pull(taskTypes, credits, deliver),
+    holding: (tokens, owed) => node.holding(tokens, owed),
     submit(origin, batch) {
       const commands = new Map(batch.map(({ ref, command }) => [ref, command]));
       const listener: Origin = {

@@ -9,12 +9,13 @@ import { Prng } from "@millrace/clock/prng.ts";
 import { drain, VirtualClock } from "@millrace/clock/virtual.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { slotOfRun } from "@millrace/core/run-id.ts";
+import { WORKERS_BACK_MS } from "@millrace/gateway/tasks/worker-link.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { MemoryDisk } from "@millrace/store/memory/memory-store.ts";
-import { burst, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
-import { Client, workflowNames } from "./actors/client.ts";
+import { burst, burstSize, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
+import { Client, TAKE_MS_MAX, workflowNames } from "./actors/client.ts";
 import { tidyUp } from "./actors/janitor.ts";
 import type { Scene } from "./actors/scene.ts";
 import { Worker } from "./actors/worker.ts";
@@ -61,6 +62,7 @@ export class World implements Scene, Victim {
   #server: Server | null = null;
   #crash: Crash | null = null;
   #phase: "trouble" | "calm" | "over" = "trouble";
+  #restSinceMs: number | null = null;
   #calmSinceMs = 0;
   #upSinceMs = Number.POSITIVE_INFINITY;
   #round = 0;
@@ -212,6 +214,11 @@ export class World implements Scene, Victim {
     void this.#server.registry.register(tenant, randomDefinition(this.#prng, name), "");
   }
 
+  lostBlob(runId: RunId): void {
+    this.trace(`a blob of run ${runId} is lost`);
+    this.see({ type: "blob-lost", runId });
+  }
+
   // Processes.
 
   #boot(): void {
@@ -231,6 +238,7 @@ export class World implements Scene, Victim {
     this.trace(`process ${serial} serves`);
     for (const client of this.#clients) client.connect(server);
     for (const worker of this.#workers) worker.connect(server);
+    server.clock.after(WORKERS_BACK_MS, () => server.node.workersAreBack());
   }
 
   /** As a supervisor would: tries again. */
@@ -348,7 +356,7 @@ export class World implements Scene, Victim {
     const live = [...this.jury.truth.runs].filter(([, { state }]) => state.endedMs === 0);
     const server = this.#server;
     if (server === null || this.#isStopping) return;
-    if (live.length === 0) return this.#end(server);
+    if (live.length === 0) return this.#rest(server);
     tidyUp(this, server, this.jury.truth, this.#round);
     const nowMs = this.clock.nowMs();
     const isSettled = this.clock.monotonicMs() - Math.max(this.#upSinceMs, this.#calmSinceMs) > 2 * TIMER_LATE_MS_MAX;
@@ -360,6 +368,20 @@ export class World implements Scene, Victim {
     if (this.clock.monotonicMs() - this.#calmSinceMs < CALM_MS_MAX) return;
     const stuck = live.map(([runId, { state }]) => `${runId} ${state.status} ${JSON.stringify(state.steps)}`);
     this.jury.blame(new Violation("progress", `${stuck.length} runs do not end: ${stuck[0] ?? ""}`));
+  }
+
+  /** Everything has ended: watchers are told that, however slow they are. */
+  #rest(server: Server): void {
+    const nowMs = this.clock.monotonicMs();
+    this.#restSinceMs ??= nowMs;
+    if (nowMs - this.#restSinceMs < 2 * TAKE_MS_MAX) return;
+    for (const client of this.#clients)
+      for (const { runId, last } of client.watched) {
+        const run = this.jury.truth.runs.get(runId);
+        if (last === null || run?.versions.get(run.position)?.bytes.equals(last.bytes) !== true)
+          this.jury.blame(new Violation("progress", `a watcher of run ${runId} was never told its last state`));
+      }
+    this.#end(server);
   }
 
   #end(server: Server): void {
@@ -374,10 +396,4 @@ export class World implements Scene, Victim {
         );
     this.see({ type: "over" });
   }
-}
-
-/** Mostly one that the mailbox takes whole, so that a quiet tenant's start waits with it; else one beyond any small bound. */
-function burstSize(prng: Prng): number {
-  const drawn = prng.below(300);
-  return drawn < 210 ? 60 + (drawn % 90) : 100 + drawn;
 }

@@ -167,6 +167,11 @@ export const FAILURES = {
     message: "An expression gave a value of the wrong type for its place.",
     guidance: "An if needs a boolean, a forEach a list, a sleep a duration or a time; convert the value.",
   },
+  BLOB_LOST: {
+    class: "permanent",
+    message: "A large payload that the step reads is gone from the blob store, or damaged there.",
+    guidance: "Bring the blobs folder back from a backup and retry the run, or start a new run.",
+  },
   OUTPUT_NOT_JSON: {
     class: "permanent",
     message: "The worker sent an output that is not valid UTF-8 JSON.",
@@ -181,6 +186,12 @@ export const FAILURES = {
     class: "permanent",
     message: "The output is larger than a payload may be.",
     guidance: "Store the data elsewhere and return its address.",
+  },
+  RUN_TOO_LARGE: {
+    class: "permanent",
+    message: "The run holds more data than a run may.",
+    guidance:
+      "Let steps return less, store large data elsewhere, log less, or split long lists over several runs; then start a new run.",
   },
   CANCELLED: {
     class: "permanent",

@@ -2,7 +2,7 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { isRunId, slotOfKey, slotOfRun } from "@millrace/core/run-id.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
-import { PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
+import { json, PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { StartRun } from "@millrace/model/run-commands.ts";
 import { callFailureOf, type FailedCall } from "@millrace/rpc/call-failure.ts";
 import { deadlineIn } from "@millrace/rpc/client.ts";
@@ -18,7 +18,7 @@ import {
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { done } from "../testdata/fake-shards.ts";
-import { definitionOf, makeRun, viewOf } from "../testdata/make-run.ts";
+import { definitionOf, makeRun, rowOf, viewOf } from "../testdata/make-run.ts";
 import { answerOf, asTenant, FLOW, register, type ServedGateway, serveGateway } from "../testdata/served-gateway.ts";
 
 let served: ServedGateway;
@@ -286,6 +286,20 @@ describe("SubmitRuns", () => {
     expect(ended[0]?.output.equals(large)).toBe(true);
   });
 
+  it("puts a list of outputs, some of them blobs, together; one that is gone leaves it empty", async () => {
+    const large = JSON.stringify("z".repeat(100_000));
+    const gone = { sha256: "0".repeat(64), bytes: 70_000 };
+    served.shards.reply = (envelope) => {
+      const { runId: id } = envelope.command;
+      void served.blobs.put(id, Buffer.from(large)).then((ref) => {
+        served.shards.end(id, { output: envelope.ref === 1 ? [ref, json("2")] : [ref, gone] });
+      });
+      return done(envelope);
+    };
+    const { ended } = await submit([frame([1, 2], SubmitAnswers.ENDS)]).ended();
+    expect(ended.map(({ output }) => output.toString())).toEqual([`[${large},2]`, ""]);
+  });
+
   it("forgets a caller that goes away, and the runs go on", async () => {
     served.shards.reply = () => undefined;
     const { call } = submit([frame([1])]);
@@ -373,7 +387,12 @@ describe("reading", () => {
     served.shards.views.set(ended.runId, viewOf(ended, definition));
     const get = (brief: boolean) =>
       answerOf((callback) =>
-        served.runs.getTimeline({ runId: ended.runId, brief }, new Metadata(), deadlineIn(5_000), callback),
+        served.runs.getTimeline(
+          { runId: ended.runId, brief, step: "", item: 0 },
+          new Metadata(),
+          deadlineIn(5_000),
+          callback,
+        ),
       );
     expect(await get(false)).toMatchObject({
       run: { input: Buffer.from('{"in":1}') },
@@ -409,7 +428,7 @@ describe("reading", () => {
     );
 
   it("lists in pages whose tokens belong to their filters", async () => {
-    served.shards.page = { runs: [viewOf(pending, definition)], next: pending.runId };
+    served.shards.page = { runs: [rowOf(pending, definition)], next: pending.runId };
     const first = await list({ workflow: "flow", status: RunStatus.RUNNING });
     if (first instanceof Error) throw first;
     expect(first).toMatchObject({ runs: [{ runId: pending.runId, input: Buffer.alloc(0) }] });
@@ -451,6 +470,24 @@ describe("reading", () => {
     expect(seen.map(({ run }) => run?.status)).toEqual([RunStatus.RUNNING, RunStatus.COMPLETED]);
     expect(seen[0]?.steps.length).toBe(1);
     expect(served.shards.watchers.get(pending.runId)?.size).toBe(0);
+  });
+
+  it("watches without an input of more than 64 KiB, and shows it with the end", async () => {
+    const text = JSON.stringify("x".repeat(70_000));
+    const input = await served.blobs.put(pending.runId, Buffer.from(text));
+    served.shards.views.set(pending.runId, viewOf({ ...pending, input }, definition));
+    const call = served.runs.watchRun({ runId: pending.runId, timeline: false });
+    const seen: WatchRunResponse[] = [];
+    const over = new Promise<void>((resolve, reject) => call.on("end", resolve).on("error", reject));
+    call.on("data", (response: WatchRunResponse) => {
+      seen.push(response);
+      if (seen.length === 1) served.shards.change(pending.runId, viewOf({ ...ended, input }, definition));
+    });
+    await over;
+    expect(seen.map(({ run }) => [run?.input.length, run?.omitted?.inputBytes])).toEqual([
+      [0, text.length],
+      [text.length, undefined],
+    ]);
   });
 
   it("stops watching for a caller that goes away, and refuses a run there is not", async () => {

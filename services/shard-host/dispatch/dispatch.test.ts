@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { json } from "@millrace/model/payload.ts";
+import type { Task } from "@millrace/model/task.ts";
 import { describe, expect, it } from "vitest";
 import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf, text } from "../testdata/shard-bench.ts";
 
@@ -69,22 +69,80 @@ describe("tasks", () => {
     expect(bench.pull()).toEqual([]);
   });
 
-  it("of a list joined from blobs wait until the blobs are read", async () => {
+  it("of a list with blobs in it name these, and the shard reads none of them", async () => {
     const bench = await ShardBench.open(
       "name: join\nsteps:\n  each: { forEach: '${input}', uses: work }\n  all: { needs: [each], uses: sum }\n",
     );
     const runId = await bench.start("join", "[1,2]");
     const [one, two] = bench.pull();
     if (one === undefined || two === undefined) throw new Error("No tasks.");
-    const large = JSON.stringify("x".repeat(70_000));
-    const ref = await bench.blobs.put(runId, Buffer.from(large));
-    expect(ref.sha256).toBe(createHash("sha256").update(large).digest("hex"));
-    await bench.ask(bench.resultOf(one, { type: "completed", output: ref }));
+    const nowhere = { sha256: "0".repeat(64), bytes: 70_000 };
+    await bench.ask(bench.resultOf(one, { type: "completed", output: nowhere }));
     await bench.complete(two, "2");
-    expect(bench.pull(10, "sum")).toEqual([]);
-    await bench.settle();
-    expect(bench.demands.at(-1)).toBe("sum");
-    expect(bench.pull(10, "sum")).toMatchObject([{ input: `[${large},2]` }]);
+    const [sum] = bench.pull(10, "sum");
+    expect(sum).toMatchObject({ input: [nowhere, "2"] });
+    if (sum === undefined) throw new Error("No task.");
+    await bench.complete(sum);
+    expect(await bench.status(runId)).toBe("completed");
+    expect(bench.blobs.reads).toEqual([]);
+  });
+});
+
+describe("after a restart", () => {
+  async function restarted() {
+    const bench = await ShardBench.open(ONE_STEP);
+    await bench.start("one");
+    await bench.start("one");
+    const [first, second] = bench.pull();
+    if (first === undefined || second === undefined) throw new Error("No tasks.");
+    await bench.crash(0, false);
+    bench.demands.length = 0;
+    return { bench, first, second };
+  }
+
+  it("tasks that may be with workers wait for these to come back, and new ones do not", async () => {
+    const { bench, first, second } = await restarted();
+    expect([bench.pull(), bench.demands]).toEqual([[], []]);
+    const fresh = await bench.start("one");
+    expect(bench.pull()).toMatchObject([{ runId: fresh }]);
+    expect(bench.shard.load.waiting.get("work")).toBe(2);
+    bench.demands.length = 0;
+    bench.shard.workersAreBack();
+    expect(bench.demands).toEqual(["work"]);
+    expect(bench.pull()).toEqual([first, second]);
+    expect(bench.shard.load.waiting.get("work")).toBe(0);
+  });
+
+  it("a task that a worker announces is with it, before the others are given out and after", async () => {
+    const { bench, first, second } = await restarted();
+    const owed = ({ runId, epoch, step, item, attempt, tenant, timeoutMs }: Task) => {
+      return { runId, epoch, step, item, attempt, tenant, timeoutMs };
+    };
+    expect(bench.shard.holding([first])).toEqual([owed(first)]);
+    expect(bench.shard.holding([first])).toEqual([]);
+    bench.shard.workersAreBack();
+    expect(
+      bench.shard.holding([
+        { ...second, attempt: 2 },
+        { ...second, epoch: 2 },
+        { ...second, item: 0 },
+      ]),
+    ).toEqual([]);
+    expect(bench.shard.holding([second])).toEqual([owed(second)]);
+    expect([bench.pull(), bench.shard.load.waiting.get("work")]).toEqual([[], 0]);
+    // Asked to stop, not answered for.
+    await bench.ask({ type: "cancel", tenant: TENANT, runId: second.runId, reason: "" });
+    expect(bench.withdrawn).toMatchObject([{ runId: second.runId }]);
+    await bench.complete(first);
+    expect(await bench.status(first.runId)).toBe("completed");
+  });
+
+  it("a run cancelled meanwhile ends at once: nobody is known to have its task", async () => {
+    const { bench, first, second } = await restarted();
+    await bench.ask({ type: "cancel", tenant: TENANT, runId: first.runId, reason: "" });
+    expect(await bench.status(first.runId)).toBe("cancelled");
+    bench.shard.workersAreBack();
+    expect(bench.pull()).toEqual([second]);
   });
 });
 

@@ -19,6 +19,7 @@ const SILENT: ShardObserver = {
   recovered: () => undefined,
   appended: () => undefined,
   checkpointed: () => undefined,
+  unreadable: () => undefined,
   failed: (reason) => {
     throw new Error(reason);
   },
@@ -53,6 +54,7 @@ async function world() {
     blobs,
     clock,
     findDefinition: () => ({ tenant: TENANT, name, version: 1, definition, source: "", registeredMs: 0 }),
+    leased: () => true,
     observer: SILENT,
   });
   const node = new Node([shard]);

@@ -1,5 +1,4 @@
 // One shard over memory ports and a virtual clock, and whoever talks to it: a client, a gateway, an observer.
-import { openMemoryBlobs } from "@millrace/blobs/memory/memory-blobs.ts";
 import { VirtualClock } from "@millrace/clock/virtual.ts";
 import { decodeEvents } from "@millrace/codec/events-v1.ts";
 import { decodeRunState } from "@millrace/codec/run-state-v1.ts";
@@ -10,6 +9,7 @@ import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import { decodeRecord } from "@millrace/journal/record.ts";
 import type { ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink } from "@millrace/link/link.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
+import type { Definition } from "@millrace/model/definition.ts";
 import { position, type RunId, shardId, slot, type TenantId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { type Json, json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
@@ -20,6 +20,7 @@ import type { Task, TaskOutcome, TaskToken } from "@millrace/model/task.ts";
 import { MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
 import { Shard } from "../shard.ts";
+import { FickleBlobs } from "./fickle-blobs.ts";
 
 export const TENANT = tenantId("t");
 
@@ -30,17 +31,20 @@ export class ShardBench implements Origin, TaskSink {
   readonly clock = new VirtualClock(1);
   readonly log = new MemoryLog();
   readonly disk = new MemoryDisk();
-  readonly blobs = openMemoryBlobs();
+  readonly blobs = new FickleBlobs();
   readonly replies = new Map<number, Reply>();
   readonly ends: RunEnd[] = [];
   readonly demands: string[] = [];
   readonly withdrawn: TaskToken[] = [];
   readonly failures: string[] = [];
+  readonly unreadable: string[] = [];
   /** Commands of every record, in order. */
   readonly records: number[] = [];
   /** What becomes of the next slices of checkpoints. */
   readonly slices: SliceOutcome[] = [];
   slicesWritten = 0;
+  /** Whether the shard's lease lasts. */
+  leased = true;
   checkpoints = 0;
   shard: Shard;
   readonly #definitions = new Map<string, RegisteredDefinition>();
@@ -62,7 +66,11 @@ export class ShardBench implements Origin, TaskSink {
   register(source: string): void {
     const parsed = parseDefinition(source);
     if (parsed.type === "problems") throw new Error(JSON.stringify(parsed.problems));
-    const { definition } = parsed;
+    this.enter(parsed.definition, source);
+  }
+
+  /** Registers what was parsed elsewhere, perhaps by a build with other bounds. */
+  enter(definition: Definition, source = ""): void {
     const registered = { tenant: TENANT, name: definition.name, version: 1, definition, source, registeredMs: 1 };
     this.#definitions.set(definition.name, registered);
   }
@@ -85,31 +93,34 @@ export class ShardBench implements Origin, TaskSink {
       blobs: this.blobs,
       clock: this.clock,
       findDefinition: (_, name, version) => (version === 1 ? this.#definitions.get(name) : undefined),
+      leased: () => this.leased,
       observer: {
         recovering: () => {},
         recovered: () => {},
         appended: ({ commands }) => this.records.push(commands),
         checkpointed: () => this.checkpoints++,
+        unreadable: (reason) => this.unreadable.push(reason),
         failed: (reason) => this.failures.push(reason),
       },
     });
   }
 
-  /** Opens the shard and waits until it serves. */
-  async serve(): Promise<void> {
+  /** Opens the shard and waits until it serves; workers of before are back at once, or when the test says so. */
+  async serve(workersAreBack = true): Promise<void> {
     this.shard.connect(this);
     const opened = this.shard.open();
     await this.settle();
     await opened;
+    if (workersAreBack) this.shard.workersAreBack();
     await this.settle();
   }
 
   /** The process dies; another one starts on what it left: the journal as far as acked, so many unflushed slices. */
-  async crash(slicesKept = 0): Promise<void> {
+  async crash(slicesKept = 0, workersAreBack = true): Promise<void> {
     this.log.crash();
     this.disk.crash(slicesKept);
     this.shard = this.make();
-    await this.serve();
+    await this.serve(workersAreBack);
   }
 
   /** Writes a checkpoint and waits for its end, whatever it is. */

@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("reads not held", 60, [
     `${HOST}/turn-loop.ts`,
-    "else if (seen <= this.#scene.commit.acked) leave();",
-    "else if (seen >= 0) leave();",
+    "if (seen <= commit.acked) leave();",
+    "if (seen >= 0) leave();",
   ]),
   mutant("owed tasks before they are durable", 1_000, [
     `${HOST}/timekeeper.ts`,
@@ -68,6 +68,16 @@ export const MUTANTS: readonly Mutant[] = [
     'if (signalId !== "" && run.signalIds.includes(signalId)) return REPEATED;',
     "",
   ]),
+  mutant("de-duplication of retries off", 20, [
+    `${RUN}/commands/retry.ts`,
+    "(earlier) => earlier.requestId === requestId",
+    "(earlier) => earlier.epoch < 0",
+  ]),
+  mutant("only the newest retry is remembered", 100, [
+    `${RUN}/evolve-run.ts`,
+    "if (run.retries.length > RETRIES_KEPT_MAX)",
+    "if (run.retries.length > 1)",
+  ]),
   mutant("start without a look at its key", 10, [
     `${HOST}/decider.ts`,
     'command.idempotencyKey === "" ? undefined :',
@@ -94,8 +104,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "replay skips nothing",
     60,
-    [`${HOST}/recovery.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
-    [`${HOST}/recovery.ts`, "if (actor.position > record.position) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position > record.position) return;", ""],
   ),
   mutant("resume empty", 20, [`${RUN}/resume.ts`, "if (run.endedMs !== 0) return;", 'if (run.runId !== "") return;']),
   mutant("timers not re-armed", 20, [`${RUN}/resume.ts`, "if (dueMs > 0) ", "if (dueMs < 0) "]),
@@ -106,8 +116,31 @@ export const MUTANTS: readonly Mutant[] = [
     "    this.#scene.store.flush((outcome) => {",
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
-  mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
-  // I7, I8, I9
+  mutant("definitions not stored", 20, [`${HOST}/checkpoint.ts`, "    this.#pinned.push(row);\n", "    void row;\n"]),
+  mutant("keys not restored", 10, [`${HOST}/replay.ts`, 'if (key !== "") ', 'if (key === "?") ']),
+  // Large payloads
+  mutant("a blob that cannot be read counted as lost", 60, [
+    `${HOST}/blob-texts.ts`,
+    "if (error instanceof BlobDamaged) return undefined;",
+    "return undefined;",
+  ]),
+  mutant("blobs asked for over and over though they are lost", 60, [
+    `${RUN}/decide.ts`,
+    "decision.lost = command.lost;",
+    "decision.lost = [];",
+  ]),
+  mutant("a second load of a run never begun", 250, [`${HOST}/blob-loads.ts`, "this.#runs.delete(runId);", ""]),
+  mutant("an output that waits for blobs owed nothing", 300, [
+    `${RUN}/readiness.ts`,
+    "if (run.openSteps === 0) return true;",
+    "",
+  ]),
+  mutant("a blob read that was not asked for", 20, [
+    `${RUN}/advance.ts`,
+    "if (!stepIsReadable(decision, run, step, step.reads)) return;",
+    "",
+  ]),
+  // I7, I8, I9, progress
   mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,
     ".push(letter.command.tenant, letter)",
@@ -118,7 +151,12 @@ export const MUTANTS: readonly Mutant[] = [
     "turn.reply(letter.origin, done(letter.ref, command.runId, false, 1))",
     "refuse(letter, workflowNotFound(command), turn)",
   ]),
-  mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
+  mutant("watchers not told of changes", 60, [
+    `${HOST}/watches.ts`,
+    "      for (const watcher of run.watchers) watcher.isBehind = true;\n",
+    "",
+  ]),
+  mutant("mailbox without a bound", 200, [`${HOST}/intake.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
 ];
 
 function mutant(name: string, seedsMax: number, ...changes: (readonly [string, string, string])[]): Mutant {

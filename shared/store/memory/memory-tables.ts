@@ -1,3 +1,4 @@
+import { deserialize, serialize } from "node:v8";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import type { CheckpointMeta, DueTimer, KeyRow, Slice } from "../store.ts";
@@ -19,6 +20,7 @@ export interface RunEntry {
 export class MemoryTables {
   readonly runs = new Map<RunId, RunEntry>();
   readonly keys = new Map<string, KeyRow>();
+  readonly pinned = new Map<string, Uint8Array>();
   meta: CheckpointMeta | null = null;
   ahead = false;
   bytes = 0;
@@ -27,6 +29,10 @@ export class MemoryTables {
   #sortedTimers: readonly DueTimer[] | undefined;
 
   apply(slice: Slice): void {
+    for (const { name, bytes } of slice.pinned) {
+      this.bytes += bytes.length - (this.pinned.get(name)?.length ?? 0);
+      this.pinned.set(name, bytes);
+    }
     for (const { runId } of slice.reopened) this.#remove(runId);
     for (const { runId, tenant, workflow, index, position, bytes } of slice.live) {
       this.#put(runId, { tenant, workflow, status: index.status, position, bytes, dueMs: index.dueMs, endedMs: null });
@@ -55,10 +61,31 @@ export class MemoryTables {
     return due;
   }
 
+  /** Everything as bytes, and back. */
+  toBytes(): Uint8Array {
+    return serialize({ runs: this.runs, keys: this.keys, pinned: this.pinned, meta: this.meta, ahead: this.ahead });
+  }
+
+  static fromBytes(bytes: Uint8Array): MemoryTables {
+    const tables: unknown = deserialize(bytes);
+    if (!isTables(tables)) throw new Error("The bytes are no tables of a memory store.");
+    const copy = new MemoryTables();
+    for (const [id, entry] of tables.runs) copy.#put(id, entry);
+    for (const [name, row] of tables.keys) copy.keys.set(name, row);
+    for (const [name, bytesOf] of tables.pinned) copy.pinned.set(name, bytesOf);
+    copy.meta = tables.meta;
+    copy.ahead = tables.ahead;
+    return copy;
+  }
+
   copy(): MemoryTables {
     const copy = new MemoryTables();
     for (const [id, entry] of this.runs) copy.#put(id, entry);
     for (const [name, row] of this.keys) copy.keys.set(name, row);
+    for (const [name, bytes] of this.pinned) {
+      copy.pinned.set(name, bytes);
+      copy.bytes += bytes.length;
+    }
     copy.meta = this.meta;
     copy.ahead = this.ahead;
     return copy;
@@ -78,6 +105,13 @@ export class MemoryTables {
     this.runs.delete(runId);
     if (this.#timers.delete(runId)) this.#sortedTimers = undefined;
   }
+}
+
+type Content = Pick<MemoryTables, "runs" | "keys" | "pinned" | "meta" | "ahead">;
+
+/** Tells what `toBytes` wrote from anything else. */
+function isTables(value: unknown): value is Content {
+  return typeof value === "object" && value !== null && "runs" in value && value.runs instanceof Map && "keys" in value;
 }
 
 function compareTimers(a: DueTimer, b: DueTimer): number {
