@@ -1,5 +1,7 @@
 import { initialMap } from "@millrace/core/placement/initial-map.ts";
+import { processName } from "@millrace/model/ids.ts";
 import { describe, expect, test } from "vitest";
+import { askToDrain } from "./drain-request.ts";
 import { printMap } from "./map-text.ts";
 import { MAP_KEY } from "./map-watch.ts";
 import type { Membership } from "./membership.ts";
@@ -182,6 +184,41 @@ describe("a rolling upgrade", () => {
     await cluster.advance(1_000);
     expect([a.refused, b.refused]).toEqual([[], []]);
     expect(a.membership.clusterLevel()).toBe(3);
+  });
+});
+
+describe("an operator who drains a process", () => {
+  test("is answered by the coordinator alone, once the map says so", async () => {
+    const cluster = new TestCluster(1);
+    cluster.start("a");
+    cluster.start("b");
+    const gateway = cluster.start("gateway", { roles: ["gateway"] });
+    await cluster.until("there is a map", () => (cluster.map?.version ?? 0) > 1);
+    const outcomes: unknown[] = [];
+    void askToDrain(gateway.mainBus, { name: processName("a"), isDraining: true }).then((outcome) => {
+      outcomes.push(outcome, cluster.map?.draining);
+    });
+    await cluster.until("there is an answer", () => outcomes.length > 0);
+    expect(outcomes).toEqual([{ type: "done" }, ["a"]]);
+  });
+
+  test("is told when there is nobody who could do it", async () => {
+    const cluster = new TestCluster(1);
+    const gateway = cluster.start("gateway", { roles: ["gateway"] });
+    const reasons: string[] = [];
+    const ask = (): void => {
+      void askToDrain(gateway.mainBus, { name: processName("a"), isDraining: true }).then((outcome) => {
+        reasons.push(outcome.type === "failed" ? outcome.reason : "");
+      });
+    };
+    ask();
+    await cluster.until("there is an answer", () => reasons.length === 1);
+    const node = cluster.start("a");
+    await cluster.advance(LISTEN_MS / 2);
+    ask();
+    node.freeze();
+    await cluster.until("there is an answer", () => reasons.length === 2);
+    expect(reasons).toEqual([expect.stringContaining("no node"), expect.stringContaining("Ask again")]);
   });
 });
 

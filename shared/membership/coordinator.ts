@@ -13,13 +13,15 @@ import { place } from "@millrace/core/placement/place.ts";
 import type { Kv } from "@millrace/kv/kv.ts";
 import type { ClusterMap, Member } from "@millrace/model/cluster.ts";
 import type { ProcessId } from "@millrace/model/ids.ts";
+import { parseDrainRequest, printDrainOutcome } from "./drain-request.ts";
+import { setDraining } from "./edit-map.ts";
 import type { Election, Tenure } from "./election.ts";
 import { printGrants } from "./grants.ts";
 import type { MapWatch } from "./map-watch.ts";
 import { MapWriter } from "./map-writer.ts";
 import type { Members } from "./members.ts";
 import type { Probe } from "./probe.ts";
-import { LEASE_SUBJECT, SUSPECT_SUBJECT } from "./subjects.ts";
+import { DRAIN_SUBJECT, LEASE_SUBJECT, SUSPECT_SUBJECT } from "./subjects.ts";
 import { parseSuspicion } from "./suspicion.ts";
 import { CLOCK_OFF_MS_MAX, LEASE_MS, MARGIN_MS } from "./timing.ts";
 
@@ -56,26 +58,28 @@ interface Ledger {
 export class Coordinator {
   readonly #parts: CoordinatorParts;
   #ledger: Ledger | null = null;
-  #unsubscribe: Unsubscribe = () => {};
+  #subscriptions: readonly Unsubscribe[] = [];
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
   }
 
   start(): void {
-    const { bus, malformed } = this.#parts;
-    this.#unsubscribe = bus.subscribe(SUSPECT_SUBJECT, (message) => {
-      if (message.type !== "message" || this.#ledger === null) return;
-      const suspicion = parseSuspicion(message.data);
-      if ("problem" in suspicion) return malformed(suspicion.problem);
-      const shard = this.#parts.mapWatch.newest?.map.shards.find(({ id }) => id === suspicion.shard);
-      if (shard !== undefined && shard.owner !== null) this.#parts.probe.now(shard.owner);
-    });
+    const { bus } = this.#parts;
+    this.#subscriptions = [
+      bus.subscribe(SUSPECT_SUBJECT, (message) => {
+        if (message.type === "message" && this.#parts.election.tenure !== null) this.#suspect(message.data);
+      }),
+      bus.subscribe(DRAIN_SUBJECT, (message) => {
+        if (message.type === "message" && this.#parts.election.tenure !== null)
+          this.#drain(message.data, message.reply);
+      }),
+    ];
   }
 
   /** Ends the tenure, if there is one, once nothing of it is under way. */
   async stop(): Promise<void> {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
     const ledger = this.#ledger;
     this.#ledger = null;
     await ledger?.writer.settled();
@@ -99,6 +103,23 @@ export class Coordinator {
     this.#grant(ledger);
     if (!writer.isWriting && clock.monotonicMs() >= ledger.calmFromMs)
       writer.change(place(map, nodes, clock.monotonicMs()));
+  }
+
+  /** Looks at once whether an owner is there whom somebody misses. */
+  #suspect(data: Uint8Array): void {
+    const suspicion = parseSuspicion(data);
+    if ("problem" in suspicion) return this.#parts.malformed(suspicion.problem);
+    const shard = this.#parts.mapWatch.newest?.map.shards.find(({ id }) => id === suspicion.shard);
+    if (shard !== undefined && shard.owner !== null) this.#parts.probe.now(shard.owner);
+  }
+
+  #drain(data: Uint8Array, reply: string): void {
+    const { bus, kv, malformed } = this.#parts;
+    const request = parseDrainRequest(data);
+    if ("problem" in request) return malformed(request.problem);
+    void setDraining(kv, request.name, request.isDraining).then((outcome) => {
+      if (reply !== "") bus.publish(reply, printDrainOutcome(outcome));
+    });
   }
 
   #currentLedger(): Ledger | null {

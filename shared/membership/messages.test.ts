@@ -1,7 +1,8 @@
-import { position, processId, shardId, term } from "@millrace/model/ids.ts";
+import { position, processId, processName, shardId, term } from "@millrace/model/ids.ts";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Beat, parseBeat, printBeat } from "./beat.ts";
+import { parseDrainOutcome, parseDrainRequest, printDrainOutcome, printDrainRequest } from "./drain-request.ts";
 import { parseGrants, printGrants } from "./grants.ts";
 import { parseReleaseRequest, printReleaseRequest } from "./release-request.ts";
 import { parseSeat, printSeat } from "./seat.ts";
@@ -49,6 +50,13 @@ const MESSAGES: readonly Message[] = [
   { name: "seat", value: seat, bytes: printSeat(seat), parse: parseSeat },
   { name: "free seat", value: freeSeat, bytes: printSeat(freeSeat), parse: parseSeat },
   { name: "suspicion", value: suspicion, bytes: printSuspicion(suspicion), parse: parseSuspicion },
+  ...[true, false].map((isDraining) => {
+    const drain = { name: processName("node-1"), isDraining };
+    return { name: "drain request", value: drain, bytes: printDrainRequest(drain), parse: parseDrainRequest };
+  }),
+  ...[{ type: "done" } as const, { type: "failed", reason: "no" } as const].map((outcome) => {
+    return { name: "drain outcome", value: outcome, bytes: printDrainOutcome(outcome), parse: parseDrainOutcome };
+  }),
   { name: "release request", value: request, bytes: printReleaseRequest(request), parse: parseReleaseRequest },
 ];
 

@@ -8,6 +8,9 @@ export const LEASE_SUBJECT = "lease";
 /** Reports that nobody listens for a shard. */
 export const SUSPECT_SUBJECT = "suspect";
 
+/** Asks the coordinator to have a process drained, or no longer. */
+export const DRAIN_SUBJECT = "drain";
+
 /** Answered, with nothing, by a process that is there. */
 export function pingSubject(process: ProcessId): string {
   return `node.${process}.ping`;

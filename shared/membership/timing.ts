@@ -42,6 +42,9 @@ export const SEAT_STALE_MS = 3_000;
 /** How long a new owner waits for the previous one to let go; then the fence decides. */
 export const RELEASE_MS = 1_000;
 
+/** How long an operator waits for the coordinator: it reads and writes the map, perhaps more than once. */
+export const DRAIN_MS = 2_000;
+
 /** How long a process listens before it joins: it hears every other one at least twice. */
 export const LISTEN_MS = 3 * BEAT_MS;
 

@@ -1,5 +1,5 @@
 import { FAILURES_MAX } from "@millrace/core/placement/lost-owners.ts";
-import { setDraining } from "@millrace/membership/edit-map.ts";
+import { askToDrain } from "@millrace/membership/drain-request.ts";
 import { CLOCK_OFF_MS_MAX, LEAVE_MS_MAX, RELEASE_MS } from "@millrace/membership/timing.ts";
 import { processName, type ShardId } from "@millrace/model/ids.ts";
 import { describe, expect, test } from "vitest";
@@ -27,7 +27,7 @@ async function longestPause(cluster: NodeCluster, what: string, holds: () => boo
 }
 
 function drain(cluster: NodeCluster, node: TestNode, isDraining = true): void {
-  void setDraining(cluster.coordinator.process.kv, processName(node.name), isDraining);
+  void askToDrain(cluster.coordinator.process.mainBus, { name: processName(node.name), isDraining });
 }
 
 describe("a drain", () => {

@@ -1,6 +1,6 @@
 // Who may answer from memory is the newest claimant: NodeCluster checks that after every step. Here are the ways in which
 // it could come to be otherwise, one by one; a wait in vain or the check's error is what fails.
-import { setDraining } from "@millrace/membership/edit-map.ts";
+import { askToDrain } from "@millrace/membership/drain-request.ts";
 import { SUSPECT_SUBJECT } from "@millrace/membership/subjects.ts";
 import { printSuspicion } from "@millrace/membership/suspicion.ts";
 import { AUTHORITY_MS, BEAT_MS, LEASE_MS, MARGIN_MS, SEAT_STALE_MS, SILENT_MS } from "@millrace/membership/timing.ts";
@@ -43,7 +43,7 @@ describe("leases", () => {
     const shard = shardOf(cluster, follower);
     lose(cluster, isRelease);
     follower.process.kv.cut();
-    void setDraining(cluster.coordinator.process.kv, processName(follower.name), true);
+    void askToDrain(cluster.coordinator.process.mainBus, { name: processName(follower.name), isDraining: true });
     await cluster.cluster.until("another one serves", () => {
       const server = cluster.serverOf(shard);
       return server !== undefined && server !== follower;
@@ -102,7 +102,8 @@ describe("leases", () => {
       return isRelease(subject) || (isToOwner && subject === "lease" && from.startsWith(heir.process.process));
     });
     await cluster.cluster.until("the heir coordinates", () => cluster.coordinator === heir, 2 * SEAT_STALE_MS);
-    void setDraining(heir.process.kv, processName(owner.name), true);
+    await cluster.cluster.advance(BEAT_MS);
+    void askToDrain(heir.process.mainBus, { name: processName(owner.name), isDraining: true });
     await cluster.cluster.until("the heir serves", () => cluster.serverOf(shard) === heir);
     expect(owner.agent.hosted.find((of) => of.shard === shard)?.state).toBe("ready");
     expect(owner.process.membership.isLeaseValid).toBe(false);

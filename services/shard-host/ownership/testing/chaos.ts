@@ -1,7 +1,7 @@
 // A cluster of nodes through trouble, from a seed; then calm, in which all must be well again within bounds.
 import type { Delivery } from "@millrace/bus/memory/hub.ts";
 import { Prng } from "@millrace/clock/prng.ts";
-import { setDraining } from "@millrace/membership/edit-map.ts";
+import { askToDrain } from "@millrace/membership/drain-request.ts";
 import type { ProcessName } from "@millrace/model/ids.ts";
 import { processName } from "@millrace/model/ids.ts";
 import { NodeCluster, type TestNode } from "./node-cluster.ts";
@@ -63,10 +63,10 @@ export class Chaos {
   async rest(): Promise<void> {
     const { cluster } = this.cluster;
     const sinceMs = cluster.nowMs;
-    const operator = cluster.kv.connect("operator");
+    const operator = cluster.hub.connect("operator");
     // Whoever was told to drain just before may still be on its way to the map.
     await cluster.advance(LATE_MS);
-    for (const name of NAMES) void setDraining(operator, name, false);
+    for (const name of NAMES) void askToDrain(operator, { name, isDraining: false });
     await cluster.until("nobody drains", () => cluster.map?.draining.length === 0);
     for (let version = -1; version !== cluster.map?.version; ) {
       version = cluster.map?.version ?? -1;
@@ -166,7 +166,7 @@ export class Chaos {
     if (node === undefined || name === undefined) return;
     const isDraining = this.#prng.chance(0.6);
     this.#note(`${isDraining ? "drain" : "undrain"} ${name}`);
-    void setDraining(node.process.kv, name, isDraining);
+    void askToDrain(node.process.mainBus, { name, isDraining });
   }
 
   #loseWrites(ms: number): void {
