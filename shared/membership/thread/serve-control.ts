@@ -12,6 +12,8 @@ import type { ThreadRequest } from "./thread-messages.ts";
 export interface ControlConnections {
   readonly bus: Bus;
   readonly kv: Kv;
+  /** Lets go of both, and of what they use. */
+  close(): Promise<void>;
 }
 
 type BeginRequest = ThreadRequest & { readonly type: "begin" };
@@ -36,10 +38,11 @@ async function begin(
   { identity, layout, buffer, settings }: BeginRequest,
   connect: (settings: string) => Promise<ControlConnections>,
 ): Promise<Control> {
-  const { bus, kv } = await connect(settings);
+  const connections = await connect(settings);
+  const { bus, kv } = connections;
   const tell = (news: ControlNews): void => {
     parentPort?.postMessage(news, []);
-    if (news.type === "stopped") void end(bus, kv);
+    if (news.type === "stopped") void connections.close().finally(() => parentPort?.close());
   };
   const control = new Control({ bus, kv, clock: systemClock, cells: new Cells(buffer), identity, layout, tell });
   control.start();
@@ -50,10 +53,5 @@ function giveUp(error: unknown): void {
   const reason = error instanceof Error ? error.message : String(error);
   parentPort?.postMessage({ type: "refused", reason } satisfies ControlNews, []);
   parentPort?.postMessage({ type: "stopped" } satisfies ControlNews, []);
-  parentPort?.close();
-}
-
-async function end(bus: Bus, kv: Kv): Promise<void> {
-  await Promise.allSettled([bus.close(), kv.close()]);
   parentPort?.close();
 }

@@ -21,7 +21,12 @@ function connect(settings: string): Promise<ControlConnections> {
     channel.postMessage(stamped);
   });
   channel.unref();
-  return Promise.resolve({ bus: hub.connect("control"), kv: new MemoryKv(systemClock).connect("control") });
+  const bus = hub.connect("control");
+  const kv = new MemoryKv(systemClock).connect("control");
+  const close = async (): Promise<void> => {
+    await Promise.all([bus.close(), kv.close()]);
+  };
+  return Promise.resolve({ bus, kv, close });
 }
 
 serveControl(connect);
