@@ -1,10 +1,12 @@
 // A run's state and definition as a timeline. Pure: what is live comes in as a function, what time it is as a number.
+
 import type { Definition, StepDefinition } from "@millrace/model/definition.ts";
 import type { FailedAttempt, RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
+import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import { type Attempt, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import type { LiveAttempt } from "../tasks/task-hub.ts";
-import { failureMessage, NO_BYTES, timeMessage } from "./messages.ts";
+import { NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
 import { followInput, outputOf, type PayloadTexts, type Shown } from "./run-payloads.ts";
 
