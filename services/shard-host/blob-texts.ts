@@ -49,12 +49,6 @@ export class BlobTexts {
     return refs;
   }
 
-  /** What must be loaded before a run's output is told. */
-  missingEnd({ run, plan, hasBlobs }: Actor): BlobRef[] {
-    if (!hasBlobs || plan.output.type !== "passed" || run.steps[plan.output.from]?.status !== "joined") return [];
-    return this.absent(blobsOf(run, plan.output.from));
-  }
-
   /** As {@link missing}, for a run that is about to start. */
   missingInput(input: Payload, parsed: ReadonlySet<number>): BlobRef[] {
     const refs: BlobRef[] = [];

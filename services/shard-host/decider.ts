@@ -93,9 +93,6 @@ export class Decider {
     const { actors, keys, texts } = this.#memory;
     const known = command.idempotencyKey === "" ? undefined : keys.get(command.tenant, command.idempotencyKey);
     const again = actors.load(known?.runId ?? command.runId);
-    // Whoever asks again for a run that has ended is told of its end at once.
-    const refsOfEnd = letter.notifyEnd && again !== undefined ? texts.missingEnd(again) : [];
-    if (again !== undefined && refsOfEnd.length > 0) return { runId: again.runId, refs: refsOfEnd };
     if (known !== undefined) {
       turn.letters.push(letter);
       this.#repeat(letter, command, known, turn);
@@ -247,7 +244,7 @@ export class Decider {
   }
 
   #tellEnd(actor: Actor, origin: Origin, ref: number, turn: Turn): void {
-    const end = runEnd(actor, this.#memory.texts.text, ref);
+    const end = runEnd(actor, ref);
     if (end !== undefined) turn.end(origin, end);
   }
 

@@ -31,6 +31,6 @@ export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonl
   const plans = new Plans();
   const actors = new Actors(store, plans);
   const texts = new BlobTexts(blobs, clock);
-  const dispatch = new Dispatch(texts, sinks);
+  const dispatch = new Dispatch(sinks);
   return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers() };
 }

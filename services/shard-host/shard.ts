@@ -320,16 +320,7 @@ export class Shard {
         continue;
       }
       const watchers = this.#ends.take(runId) ?? [];
-      if (actor !== undefined) this.#tellEnd(memory, actor, watchers);
-    }
-  }
-
-  #tellEnd(memory: ShardMemory, actor: Actor, watchers: readonly EndWatcher[]): void {
-    const refs = memory.texts.missingEnd(actor);
-    if (refs.length > 0) return memory.texts.load(actor.runId, refs, () => this.#tellEnd(memory, actor, watchers));
-    for (const { origin, ref } of watchers) {
-      const end = runEnd(actor, memory.texts.text, ref);
-      if (end !== undefined) origin.ended([end]);
+      if (actor !== undefined) tellEnd(actor, watchers);
     }
   }
 
@@ -361,6 +352,13 @@ function noRoom({ memory }: Serving, command: RunCommand): Refusal | null {
   const crowded = memory.actors.room.refuses(command.tenant);
   if (crowded !== null) return overloaded(crowded);
   return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
+}
+
+function tellEnd(actor: Actor, watchers: readonly EndWatcher[]): void {
+  for (const { origin, ref } of watchers) {
+    const end = runEnd(actor, ref);
+    if (end !== undefined) origin.ended([end]);
+  }
 }
 
 function refuse({ origin, ref }: Letter, refusal: Refusal): void {

@@ -1,6 +1,7 @@
 // A run's state and definition as a timeline. Pure: what is live comes in as a function, what time it is as a number.
 
 import type { Definition, StepDefinition } from "@millrace/model/definition.ts";
+import type { PassedPayload } from "@millrace/model/payload.ts";
 import type { FailedAttempt, RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
 import { failureMessage } from "@millrace/rpc/failure-message.ts";
@@ -8,7 +9,7 @@ import { type Attempt, StepStatus, type TimelineStep } from "@millrace/rpc/gener
 import type { LiveAttempt } from "../tasks/task-hub.ts";
 import { NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
-import { followInput, outputOf, type PayloadTexts, type Shown } from "./run-payloads.ts";
+import { followInput, outputOf, type PayloadTexts } from "./run-payloads.ts";
 
 /** What a timeline needs beside the run. */
 export interface TimelineSources {
@@ -204,7 +205,7 @@ function attemptMessage(place: Place, attempt: FailedAttempt): Attempt {
   };
 }
 
-function bytes(place: Place, shown: Shown | null | undefined): Buffer {
+function bytes(place: Place, shown: PassedPayload | null | undefined): Buffer {
   return place.sources.texts === null ? NO_BYTES : place.sources.texts.bytes(shown);
 }
 

@@ -10,6 +10,7 @@ import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import { decodeRecord } from "@millrace/journal/record.ts";
 import type { ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink } from "@millrace/link/link.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
+import type { Definition } from "@millrace/model/definition.ts";
 import { position, type RunId, shardId, slot, type TenantId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { type Json, json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
@@ -62,7 +63,11 @@ export class ShardBench implements Origin, TaskSink {
   register(source: string): void {
     const parsed = parseDefinition(source);
     if (parsed.type === "problems") throw new Error(JSON.stringify(parsed.problems));
-    const { definition } = parsed;
+    this.enter(parsed.definition, source);
+  }
+
+  /** Registers what was parsed elsewhere, perhaps by a build with other bounds. */
+  enter(definition: Definition, source = ""): void {
     const registered = { tenant: TENANT, name: definition.name, version: 1, definition, source, registeredMs: 1 };
     this.#definitions.set(definition.name, registered);
   }

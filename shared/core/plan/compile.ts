@@ -57,7 +57,6 @@ class PlanCompiler {
     }
     const steps = definition.steps.map((step, ordinal) => this.#step(step, ordinal, dependants[ordinal] ?? []));
     const output = this.#output(steps);
-    if (output.type === "passed" && (steps[output.from]?.forEach ?? null) !== null) this.#parsed.add(output.from);
     return {
       definition,
       steps,

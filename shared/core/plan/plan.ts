@@ -76,8 +76,8 @@ export interface Plan {
   readonly output: InputPlan;
   readonly timeoutMs: number;
   /**
-   * Steps whose outputs some expression parses, RUN_INPUT for the run's input, and the `forEach` step whose joined list is
-   * the run's output: a blob among these must be loaded before deciding.
+   * Steps whose outputs some expression parses, and RUN_INPUT for the run's input: a blob among these must be loaded before
+   * deciding.
    */
   readonly parsed: ReadonlySet<number>;
 }

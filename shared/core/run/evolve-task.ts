@@ -1,6 +1,7 @@
 // How events of attempts change a task's state.
 import type { AttemptCancelled, AttemptFailed, StepCompleted, StepScheduled } from "@millrace/model/run-events.ts";
 import type { AttemptLog, FailedAttempt, RunState, TaskScheduled, TaskState } from "@millrace/model/run-state.ts";
+import { itemCompleted } from "./evolve-items.ts";
 import { itemsOf, setTask, taskOf } from "./task-state.ts";
 
 /** The newest failed attempts kept beside the first one (DESIGN §5). */
@@ -50,15 +51,8 @@ export function stepCompleted(run: RunState, event: StepCompleted, atMs: number)
     log: task.log,
   });
   run.openAttempts--;
-  if (event.item < 0) {
-    run.openSteps--;
-    return;
-  }
-  const items = itemsOf(run, event.step);
-  if (items !== undefined) {
-    items.open--;
-    items.completed++;
-  }
+  if (event.item < 0) run.openSteps--;
+  else itemCompleted(run, event.step, event.output);
 }
 
 export function attemptFailed(run: RunState, event: AttemptFailed, atMs: number): void {

@@ -1,3 +1,4 @@
+import type { Payload } from "@millrace/model/payload.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import fc from "fast-check";
@@ -32,6 +33,10 @@ function runOf({ decision }: Moved): RunState {
 
 function nameOf(of: { readonly step: number; readonly item: number }): string {
   return `${of.step}/${of.item}`;
+}
+
+function bytesOf(payload: Payload): number {
+  return typeof payload === "string" ? Buffer.byteLength(payload) : payload.bytes;
 }
 
 describe("whatever happens to a run", () => {
@@ -161,6 +166,8 @@ describe("whatever happens to a run", () => {
         if (!("tasks" in state)) continue;
         const statuses = state.tasks.map((task) => task?.status);
         expect(state.completed).toBe(statuses.filter((status) => status === "completed").length);
+        const outputs = state.tasks.flatMap((task) => (task?.status === "completed" ? [task.output] : []));
+        expect(state.outputBytes).toBe(outputs.reduce((sum, output) => sum + 1 + bytesOf(output), 0));
         expect(state.open).toBe(statuses.filter((status) => status === "scheduled" || status === "backoff").length);
         if (run.endedMs !== 0) continue;
         const skipped = statuses
