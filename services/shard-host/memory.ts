@@ -2,7 +2,7 @@
 // never undone in place, it is loaded again (DESIGN §2).
 import type { Blobs } from "@millrace/blobs/blobs.ts";
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { TaskSink } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { Store } from "@millrace/store/store.ts";
 import { Actors } from "./actors.ts";
 import { BlobTexts } from "./blob-texts.ts";
@@ -27,10 +27,10 @@ export interface MemoryParts {
   readonly clock: Clock;
 }
 
-export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonly TaskSink[]): ShardMemory {
+export function emptyMemory({ store, blobs, clock }: MemoryParts, holders: ReadonlySet<TaskHolder>): ShardMemory {
   const plans = new Plans();
   const actors = new Actors(store, plans);
   const texts = new BlobTexts(blobs, clock);
-  const dispatch = new Dispatch(sinks);
+  const dispatch = new Dispatch(holders);
   return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers() };
 }

@@ -1,5 +1,5 @@
 import { slotOfRun } from "@millrace/core/run-id.ts";
-import type { ListPage } from "@millrace/link/link.ts";
+import type { ListPage, TaskSink } from "@millrace/link/link.ts";
 import { type RunId, SLOT_COUNT, slot } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task } from "@millrace/model/task.ts";
@@ -8,6 +8,8 @@ import { Node } from "./node.ts";
 import { ONE_STEP, ShardBench, TENANT } from "./testdata/shard-bench.ts";
 
 const SHARDS = 4;
+
+const NOBODY: TaskSink = { demand() {}, withdraw() {}, owed() {}, holding: () => [] };
 
 interface NodeBench {
   readonly node: Node;
@@ -22,7 +24,9 @@ async function opened(): Promise<NodeBench> {
   const settle = async (): Promise<void> => {
     for (const bench of benches) await bench.settle();
   };
-  return { node: new Node(benches.map(({ shard }) => shard)), benches, settle };
+  const node = new Node(benches.map(({ shard }) => shard));
+  node.connect(NOBODY);
+  return { node, benches, settle };
 }
 
 /** Starts runs spread evenly over all slots; the bench they are answered to is the first. */
@@ -85,7 +89,7 @@ describe("a node", () => {
       return counts;
     };
     const pulled: Task[][] = [];
-    for (const credits of [8, 3, 100]) bench.node.pull(["work"], credits, (tasks) => pulled.push(tasks));
+    for (const credits of [8, 3, 100]) bench.node.pull(["work"], credits, (tasks) => pulled.push([...tasks]));
     expect(pulled.map((tasks) => tasks.length)).toEqual([8, 3, 5]);
     expect(perShard(pulled[0] ?? [])).toEqual([2, 2, 2, 2]);
     expect(perShard(pulled.flat())).toEqual([4, 4, 4, 4]);

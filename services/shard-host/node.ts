@@ -1,14 +1,27 @@
 // A node: shards by slot range behind one face. Gateways talk to it through the link.
 import { slotOfRun } from "@millrace/core/run-id.ts";
-import type { Envelope, ListPage, ListQuery, Origin, RunView, Shards, TaskSink, Unwatch } from "@millrace/link/link.ts";
+import type {
+  Deliver,
+  Envelope,
+  HeldAttempt,
+  ListPage,
+  ListQuery,
+  Origin,
+  RunView,
+  Shards,
+  TaskSink,
+  Unwatch,
+} from "@millrace/link/link.ts";
+import type { Announced } from "@millrace/link/local-shard.ts";
 import { type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
 import type { Shard } from "./shard.ts";
 import type { Changed } from "./watches.ts";
 
 export class Node implements Shards {
   readonly shards: readonly Shard[];
+  #sink: TaskSink | null = null;
   /** The shard that is asked first at the next pull, so that none is always last. */
   #first = 0;
 
@@ -65,17 +78,33 @@ export class Node implements Shards {
     return this.#shardOf(runId).watch(tenant, runId, changed);
   }
 
-  pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void {
+  pull(taskTypes: readonly string[], credits: number, deliver: Deliver): void {
     const tasks: Task[] = [];
+    const sink = this.#sink;
     const count = this.shards.length;
     this.#first = (this.#first + 1) % count;
     for (let asked = 0; asked < count && tasks.length < credits; asked++) {
       const shard = this.shards[(this.#first + asked) % count];
       // Each takes its share of what is left, so that shards share credits as tenants do within one.
       const share = Math.ceil((credits - tasks.length) / (count - asked));
-      if (shard !== undefined) tasks.push(...shard.pull(taskTypes, share));
+      if (shard !== undefined && sink !== null) tasks.push(...shard.tasks.pull(sink, taskTypes, share));
     }
-    deliver(tasks);
+    deliver(tasks, credits - tasks.length);
+  }
+
+  hold(attempts: readonly TaskToken[]): void {
+    for (const [shard, theirs] of this.#byShard(attempts))
+      this.#hold(
+        shard,
+        theirs.map((attempt) => ({ ...attempt, isKnown: false })),
+        false,
+      );
+  }
+
+  giveBack(attempts: readonly TaskToken[]): void {
+    const sink = this.#sink;
+    if (sink === null) return;
+    for (const [shard, theirs] of this.#byShard(attempts)) shard.tasks.giveBack(sink, theirs);
   }
 
   /** Whether there is such a run; undefined = cannot be said now. */
@@ -84,7 +113,31 @@ export class Node implements Shards {
   }
 
   connect(sink: TaskSink): void {
-    for (const shard of this.shards) shard.connect(sink);
+    this.#sink = sink;
+    for (const shard of this.shards) {
+      shard.tasks.connect(sink);
+      // It knows nothing of what workers have in their hands.
+      shard.onTerm(() =>
+        this.#hold(
+          shard,
+          [...sink.holding()].filter(({ runId }) => this.#shardOf(runId) === shard),
+          true,
+        ),
+      );
+    }
+  }
+
+  #hold(shard: Shard, attempts: readonly HeldAttempt[], isAll: boolean): void {
+    const sink = this.#sink;
+    if (sink === null) return;
+    shard.tasks.hold(sink, attempts, isAll, ({ owed, unwanted }: Announced) => {
+      sink.owed(owed);
+      sink.withdraw(unwanted);
+    });
+  }
+
+  #byShard(attempts: readonly TaskToken[]): Map<Shard, TaskToken[]> {
+    return Map.groupBy(attempts, ({ runId }) => this.#shardOf(runId));
   }
 
   #shardOf(runId: RunId): Shard {

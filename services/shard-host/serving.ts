@@ -2,7 +2,7 @@
 // together.
 import { encodeEvents } from "@millrace/codec/events-v1.ts";
 import type { AppendOutcome, Journal } from "@millrace/journal/journal.ts";
-import type { TaskSink } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import { term } from "@millrace/model/ids.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
@@ -24,7 +24,7 @@ export interface ShardParts {
   readonly mailbox: Mailbox;
   readonly ends: EndWatch;
   readonly watches: Watches;
-  readonly sinks: readonly TaskSink[];
+  readonly holders: ReadonlySet<TaskHolder>;
   /** Watchers of these runs are to be told. */
   readonly tellWatchers: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
@@ -55,7 +55,7 @@ export async function readBack(parts: ShardParts, journal: Journal): Promise<Rea
   await new Promise<void>((resolve) => {
     options.store.flush(() => resolve());
   });
-  const memory = emptyMemory(options, parts.sinks);
+  const memory = emptyMemory(options, parts.holders);
   const found = await recover(memory, options.store, journal, (records) => options.observer.recovering(records));
   const tail = journal.tail();
   return { memory, commit: new Commit(journal, tail, term(tail.term + 1)), found };

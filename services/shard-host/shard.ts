@@ -3,12 +3,13 @@
 //
 // Commands lost with it are answered SHARD_UNAVAILABLE or DISK_FULL: with an idempotency key it is safe to ask again.
 import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
-import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Unwatch } from "@millrace/link/link.ts";
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Envelope, ListPage, ListQuery, Origin, RunView, Unwatch } from "@millrace/link/link.ts";
+import type { LocalShard } from "@millrace/link/local-shard.ts";
+import { type RunId, type TenantId, type Term, term } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
-import type { Task } from "@millrace/model/task.ts";
 import type { Actor } from "./actors.ts";
+import { ShardTasks } from "./dispatch/shard-tasks.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
 import {
   FULL_RETRY_MS,
@@ -40,15 +41,17 @@ type Phase =
   /** Its journal or store is damaged; it serves nothing, and says why. */
   | { readonly type: "broken"; readonly reason: string };
 
-export class Shard {
+export class Shard implements LocalShard {
   readonly #parts: ShardParts;
-  readonly #sinks: TaskSink[] = [];
+  readonly #began = new Set<(term: Term) => void>();
   readonly #mailbox = new Mailbox();
+  readonly tasks = new ShardTasks(() => (this.#phase.type === "serving" ? this.#phase.serving : null), this.#mailbox);
   readonly #ends = new EndWatch();
   readonly #watches = new Watches();
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
   #isStopping = false;
+  #term = term(0);
   /** Whoever stops the shard waits for the end of its service. */
   #servingEnded: () => void = () => {};
 
@@ -58,7 +61,7 @@ export class Shard {
       mailbox: this.#mailbox,
       ends: this.#ends,
       watches: this.#watches,
-      sinks: this.#sinks,
+      holders: this.tasks.holders,
       tellWatchers: (turn) => this.#tellWatchers(turn.watched),
       wake: () => this.wake(),
       fail: (outcome, lost) => this.#fail(outcome, lost),
@@ -77,7 +80,7 @@ export class Shard {
 
   /** For metrics: what waits and what is in memory. */
   get load(): ShardLoad {
-    const memory = this.#phase.type === "serving" ? this.#phase.serving.memory : null;
+    const memory = this.#memory;
     return {
       mailbox: this.#mailbox.size,
       actors: memory?.actors.live.size ?? 0,
@@ -93,8 +96,13 @@ export class Shard {
     await this.#serve(this.#journal, null);
   }
 
-  connect(sink: TaskSink): void {
-    this.#sinks.push(sink);
+  get term(): Term {
+    return this.#term;
+  }
+
+  onTerm(began: (term: Term) => void): () => void {
+    this.#began.add(began);
+    return () => void this.#began.delete(began);
   }
 
   /** Puts a command into the mailbox, or refuses it at once. */
@@ -105,12 +113,19 @@ export class Shard {
     this.#mailbox.push({ command, origin, ref, notifyEnd });
   }
 
-  /** An origin is gone: it wants to hear of no more ends. */
   forget(origin: Origin): void {
     this.#ends.forget(origin);
   }
 
-  /** To be called after a batch of {@link submit}. */
+  follow(origin: Origin, ref: number, runId: RunId): void {
+    this.#ends.add(runId, origin, ref);
+    if (this.#phase.type === "serving") this.#tellEnd(this.#phase.serving, runId);
+  }
+
+  unfollow(origin: Origin, ref: number, runId: RunId): void {
+    this.#ends.remove(runId, origin, ref);
+  }
+
   wake(): void {
     if (this.#phase.type === "serving") this.#phase.serving.loop.wake();
   }
@@ -133,10 +148,6 @@ export class Shard {
     return () => this.#watches.remove(runId, changed);
   }
 
-  pull(taskTypes: readonly string[], credits: number): Task[] {
-    return this.#phase.type === "serving" ? this.#phase.serving.memory.dispatch.pull(taskTypes, credits) : [];
-  }
-
   /** Drops what is past retention at `nowMs` from the store. */
   retain(nowMs: number): Promise<void> {
     return this.#parts.options.store.retain(nowMs);
@@ -144,8 +155,7 @@ export class Shard {
 
   /** Whether there is such a run; undefined = cannot be said now. */
   knows(runId: RunId): boolean | undefined {
-    if (this.#phase.type !== "serving") return undefined;
-    return this.#phase.serving.memory.actors.positionOf(runId) !== undefined;
+    return this.#memory === null ? undefined : this.#memory.actors.positionOf(runId) !== undefined;
   }
 
   /** Writes a checkpoint; resolves when it is over, or at once if the shard does not serve. */
@@ -188,10 +198,12 @@ export class Shard {
       return;
     }
     this.#phase = { type: "serving", serving };
+    this.#term = serving.commit.term;
+    for (const began of [...this.#began]) began(this.#term);
     serving.timekeeper.takeOver();
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.
     serving.checkpoints.consider();
-    this.#tellEnds(serving);
+    for (const runId of this.#ends.runs()) this.#tellEnd(serving, runId);
     this.#tellWatchers(this.#watches.runs());
     serving.loop.wake();
   }
@@ -312,16 +324,18 @@ export class Shard {
     );
   }
 
-  #tellEnds({ memory }: Serving): void {
-    for (const runId of this.#ends.runs()) {
-      const actor = memory.actors.load(runId);
-      if (actor !== undefined && actor.run.endedMs === 0) {
-        memory.actors.rest(actor);
-        continue;
-      }
-      const watchers = this.#ends.take(runId) ?? [];
-      if (actor !== undefined) tellEnd(actor, watchers);
-    }
+  get #memory(): ShardMemory | null {
+    return this.#phase.type === "serving" ? this.#phase.serving.memory : null;
+  }
+
+  /** Tells whoever waits for a run that has ended already; if that is not durable yet, when it is. */
+  #tellEnd({ memory, loop }: Serving, runId: RunId): void {
+    const actor = memory.actors.load(runId);
+    if (actor === undefined) return void this.#ends.take(runId);
+    if (actor.run.endedMs === 0) return memory.actors.rest(actor);
+    const tell = (): void => tellEnd(actor, this.#ends.take(runId) ?? []);
+    // If it is lost after all, the next take-over sees to it.
+    loop.whenDurable(actor.position, tell, () => {});
   }
 
   #tellWatchers(runs: Iterable<RunId>): void {

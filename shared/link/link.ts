@@ -95,10 +95,20 @@ export interface Shards {
    */
   watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch;
   /** Gives workers' free places to waiting tasks: at most `credits` tasks of these types, fairly by tenant. */
-  pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void;
+  pull(taskTypes: readonly string[], credits: number, deliver: Deliver): void;
+  /** Workers have announced these attempts: nobody else is given them. {@link TaskSink.owed} hears what is known of them. */
+  hold(attempts: readonly TaskToken[]): void;
+  /** No worker has these attempts after all: they wait again at once. */
+  giveBack(attempts: readonly TaskToken[]): void;
   /** Where shards announce waiting tasks and take tasks back. Called once, when the gateway starts. */
   connect(sink: TaskSink): void;
 }
+
+/**
+ * Takes tasks and credits that found none. It may be called several times: what all calls bring adds up to the credits of
+ * the pull, which are spoken for until then.
+ */
+export type Deliver = (tasks: readonly Task[], released: number) => void;
 
 /** A gateway's pool of workers, as the shards see it. */
 export interface TaskSink {
@@ -106,4 +116,21 @@ export interface TaskSink {
   demand(taskType: string): void;
   /** Ask the workers that hold these to stop; their (possibly cancelled) results are still wanted. */
   withdraw(tokens: readonly TaskToken[]): void;
+  /** What shards know of attempts that were announced by {@link Shards.hold}. What nobody is owed is not among them. */
+  owed(attempts: readonly OwedAttempt[]): void;
+  /** Every attempt in workers' hands or about to be: asked by a shard that begins to serve and knows of none. */
+  holding(): Iterable<HeldAttempt>;
+}
+
+/** An attempt in a worker's hands. */
+export interface HeldAttempt extends TaskToken {
+  /** Whether a shard has said what it is; else only its worker has. */
+  readonly isKnown: boolean;
+}
+
+/** An attempt a worker announced, and what its gateway must know of it. */
+export interface OwedAttempt extends TaskToken {
+  readonly tenant: TenantId;
+  /** From now on, ms. */
+  readonly timeoutMs: number;
 }

@@ -6,7 +6,7 @@ import type { FailedAttempt, RunState, StepItems, StepState, TaskState } from "@
 import type { TaskToken } from "@millrace/model/task.ts";
 import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import { type Attempt, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
-import type { LiveAttempt } from "../tasks/task-hub.ts";
+import type { LiveAttempt } from "../tasks/held-tasks.ts";
 import { NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
 import { followInput, outputOf, type PayloadTexts } from "./run-payloads.ts";

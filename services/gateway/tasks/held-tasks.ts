@@ -1,5 +1,6 @@
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { HeldAttempt, OwedAttempt } from "@millrace/link/link.ts";
+import type { RunId, TenantId, WorkerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
@@ -22,6 +23,15 @@ export interface HeldTask {
   /** Neighbours in the deadline wheel's bucket; the wheel's alone to change. */
   earlier: HeldTask | null;
   later: HeldTask | null;
+}
+
+/** What an attempt under way looks like from here. */
+export interface LiveAttempt {
+  /** 0 = it began before this process did. */
+  readonly startedMs: number;
+  readonly worker: WorkerName;
+  /** What it last reported; null = nothing. */
+  readonly progress: Json | null;
 }
 
 /** The attempts of one run: nearly always one, so a map of its own is made only for a second. */
@@ -60,6 +70,12 @@ export class HeldTasks {
     return keyInRun(ofRun.token) === keyInRun(token) ? ofRun : undefined;
   }
 
+  live(token: TaskToken): LiveAttempt | undefined {
+    const held = this.find(token);
+    if (held === undefined) return undefined;
+    return { startedMs: held.startedMs, worker: held.session.worker, progress: held.progress };
+  }
+
   /**
    * The session has the task from now on. false = some worker has it already; then what only the shard knew of it is
    * filled in, and it is not to be sent again.
@@ -77,6 +93,22 @@ export class HeldTasks {
       this.#arm(known, task.timeoutMs);
     }
     return false;
+  }
+
+  /** A shard says what an attempt is that only its worker had told of. */
+  owed(attempt: OwedAttempt): void {
+    const known = this.find(attempt);
+    if (known === undefined || known.timeoutMs > 0) return;
+    known.tenant = attempt.tenant;
+    this.#arm(known, attempt.timeoutMs);
+  }
+
+  *all(): Iterable<HeldAttempt> {
+    for (const ofRun of this.#byRun.values())
+      for (const { token, timeoutMs } of ofRun instanceof Map ? ofRun.values() : [ofRun]) {
+        const { runId, epoch, step, item, attempt } = token;
+        yield { runId, epoch, step, item, attempt, isKnown: timeoutMs > 0 };
+      }
   }
 
   /** A worker announces on a new stream what it works on. Passed over when another worker has it. */

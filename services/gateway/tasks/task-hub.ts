@@ -13,14 +13,14 @@
 import type { Clock } from "@millrace/clock/clock.ts";
 import { failureOf } from "@millrace/errors/failure.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
-import type { Envelope, Shards, TaskSink } from "@millrace/link/link.ts";
+import type { Envelope, HeldAttempt, OwedAttempt, Shards, TaskSink } from "@millrace/link/link.ts";
 import type { Failure } from "@millrace/model/failure.ts";
-import { type WorkerName, workerName } from "@millrace/model/ids.ts";
+import { workerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import { TICK_MS } from "./deadline-wheel.ts";
-import { type HeldTask, HeldTasks } from "./held-tasks.ts";
+import { type HeldTask, HeldTasks, type LiveAttempt } from "./held-tasks.ts";
 import { type BatchOwner, ResultBatch, recordResult } from "./result-batch.ts";
 import {
   RECONNECT_GRACE_MS,
@@ -38,15 +38,6 @@ import { type SessionOwner, WorkerSession } from "./worker-session.ts";
 /** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
 const PULL_TASKS_MAX = 2_048;
 
-/** What an attempt under way looks like from here. */
-export interface LiveAttempt {
-  /** 0 = it began before this process did. */
-  readonly startedMs: number;
-  readonly worker: WorkerName;
-  /** What it last reported; null = nothing. */
-  readonly progress: Json | null;
-}
-
 /** For metrics. */
 export interface HubCounts {
   readonly sessions: number;
@@ -55,7 +46,7 @@ export interface HubCounts {
 }
 
 /** What a hub needs of the shards. */
-export type HubShards = Pick<Shards, "pull" | "submit">;
+export type HubShards = Pick<Shards, "pull" | "submit" | "hold" | "giveBack">;
 
 export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   readonly #shards: HubShards;
@@ -97,9 +88,13 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     // Whatever the pool knew of demand is of no use to the newcomer's first pull.
     pool.waiting = true;
     this.#sessions.add(session);
+    const unknown: TaskToken[] = [];
     for (const token of hello.holding) {
-      if (this.#held.reclaim(session, token)?.cancelled === true) session.cancels.push(token);
+      const held = this.#held.reclaim(session, token);
+      if (held?.cancelled === true) session.cancels.push(token);
+      if (held?.timeoutMs === 0) unknown.push(token);
     }
+    this.#shards.hold(unknown);
     if (session.cancels.length > 0) this.stir(session);
     this.#keepTicking();
     return session;
@@ -109,7 +104,6 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   demand(taskType: string): void {
     for (const pool of this.#pools.serving(taskType)) {
       pool.waiting = true;
-      pool.demands += 1;
       this.#pumpSoon();
     }
   }
@@ -122,11 +116,19 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     }
   }
 
+  owed(attempts: readonly OwedAttempt[]): void {
+    for (const attempt of attempts) this.#held.owed(attempt);
+    this.#keepTicking();
+  }
+
+  *holding(): Iterable<HeldAttempt> {
+    yield* this.#held.all();
+    for (const pool of this.#pools.all()) for (const task of pool.backlog) yield { ...task, isKnown: true };
+  }
+
   /** What is known of an attempt that a worker of this gateway holds. */
   live(token: TaskToken): LiveAttempt | undefined {
-    const held = this.#held.find(token);
-    if (held === undefined) return undefined;
-    return { startedMs: held.startedMs, worker: held.session.worker, progress: held.progress };
+    return this.#held.live(token);
   }
 
   counts(): HubCounts {
@@ -253,29 +255,28 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   }
 
   #pull(pool: WorkerPool): void {
-    if (pool.pulling) return;
-    if (pool.backlog.length > 0) this.#place(pool, pool.backlog);
-    if (!pool.waiting) return;
-    const wanted = Math.min(pool.free(), PULL_TASKS_MAX);
+    if (pool.backlog.length > 0) this.#place(pool, []);
+    const wanted = pool.ask(PULL_TASKS_MAX);
     if (wanted === 0) return;
-    pool.pulling = true;
-    const demands = pool.demands;
-    this.#shards.pull(pool.taskTypes, wanted, (tasks) => {
-      pool.pulling = false;
+    this.#shards.pull(pool.taskTypes, wanted, (tasks, released) => {
+      pool.asked -= tasks.length + released;
       if (this.#stopped) return;
-      // Any answer that is not empty, or a demand since the question: there may be more. A short answer proves nothing,
-      // because shards share the credits they are asked with.
-      pool.waiting = tasks.length > 0 || pool.demands !== demands;
+      // Where something was, there may be more; a short answer proves nothing, because shards share the credits.
+      if (tasks.length > 0) {
+        pool.waiting = true;
+        this.#place(pool, tasks);
+      }
       if (pool.waiting) this.#pumpSoon();
-      if (tasks.length > 0) this.#place(pool, tasks);
       this.#pools.dropUnused(pool);
     });
   }
 
-  #place(pool: WorkerPool, tasks: readonly Task[]): void {
+  #place(pool: WorkerPool, pulled: readonly Task[]): void {
+    const wasEmpty = pool.backlog.length === 0;
+    const tasks = wasEmpty ? pulled : [...pool.backlog, ...pulled];
     const placed = pool.share(tasks, (session, task) => this.#hand(session, task));
     pool.backlog = placed === tasks.length ? [] : tasks.slice(placed);
-    if (pool.backlog.length > 0) pool.backlogSinceMs = this.#clock.monotonicMs();
+    if (wasEmpty && pool.backlog.length > 0) pool.backlogSinceMs = this.#clock.monotonicMs();
     this.#keepTicking();
   }
 
@@ -348,11 +349,14 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   #giveUp(session: WorkerSession): void {
     this.#absent.delete(session);
     const lost: HeldTask[] = [];
+    const unknown: TaskToken[] = [];
     for (const held of session.held) {
       this.#held.release(held);
-      // One never seen from a shard still waits there: the next pull hands it out.
+      // Nobody has said when one began that no shard has told of: it is not a lost attempt.
       if (held.timeoutMs > 0) lost.push(held);
+      else unknown.push(held.token);
     }
+    this.#shards.giveBack(unknown);
     this.#judge(lost, failureOf("WORKER_LOST", `The worker ${session.worker} was lost: ${session.lostReason}.`));
   }
 

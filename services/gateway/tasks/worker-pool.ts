@@ -5,13 +5,11 @@ import type { WorkerSession } from "./worker-session.ts";
 export class WorkerPool {
   readonly taskTypes: readonly string[];
   readonly sessions: WorkerSession[] = [];
-  /** Whether tasks may wait at the shards. */
+  /** Whether tasks may wait at the shards that no pull under way has asked for. */
   waiting = true;
-  /** Counts `demand` calls, so that one during a pull is not forgotten by its short answer. */
-  demands = 0;
-  /** One pull at a time: what it asked for is spoken for. */
-  pulling = false;
-  /** Tasks pulled for sessions that have left since; bounded by one pull. */
+  /** Credits that pulls under way were given: they are spoken for. */
+  asked = 0;
+  /** Tasks pulled for sessions that have left since; bounded by the credits these had. */
   backlog: Task[] = [];
   /** Monotonic ms when the backlog came to be. */
   backlogSinceMs = 0;
@@ -26,6 +24,15 @@ export class WorkerPool {
     let free = 0;
     for (const session of this.sessions) free += session.free();
     return free;
+  }
+
+  /** Gives free credits to a pull, `max` at most: they are spoken for until it was answered. 0 = there is no need. */
+  ask(max: number): number {
+    const credits = this.waiting ? Math.min(this.free() - this.asked, max) : 0;
+    if (credits <= 0) return 0;
+    this.asked += credits;
+    this.waiting = false;
+    return credits;
   }
 
   /**

@@ -4,9 +4,9 @@
 import { FairQueue } from "@millrace/core/fairness/fair-queue.ts";
 import { inputPayload } from "@millrace/core/run/input.ts";
 import { taskOf } from "@millrace/core/run/task-state.ts";
-import type { TaskSink } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { StepInput } from "@millrace/model/payload.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
 import type { Actor, DispatchedTask } from "../actors.ts";
 import type { Withdrawal } from "../turn.ts";
 import { fileTask, findTask, tasksOf } from "./run-tasks.ts";
@@ -27,10 +27,10 @@ export class Dispatch {
   readonly #queues = new Map<string, TypeQueue>();
   /** Task types with something new since the last announcement. */
   readonly #news = new Set<string>();
-  readonly #sinks: readonly TaskSink[];
+  readonly #holders: ReadonlySet<TaskHolder>;
 
-  constructor(sinks: readonly TaskSink[]) {
-    this.#sinks = sinks;
+  constructor(holders: ReadonlySet<TaskHolder>) {
+    this.#holders = holders;
   }
 
   /** Lets an attempt wait for a worker. One it knows already is left as it is. */
@@ -39,9 +39,34 @@ export class Dispatch {
     const known = findTask(actor, step, item);
     if (known?.attempt === attempt && known.epoch === epoch && known.state !== "gone") return;
     fileTask(task);
-    const type = taskType(actor, step);
-    this.#queue(type).queue.push(task.tenant, task);
-    this.#news.add(type);
+    this.#enqueue(task);
+  }
+
+  /** Lets an attempt wait again that was in somebody's hands. */
+  again(task: DispatchedTask): void {
+    task.state = "queued";
+    task.holder = null;
+    this.#enqueue(task);
+  }
+
+  /** Nobody has an attempt any more, and it is not to be given out. */
+  forget(task: DispatchedTask): void {
+    task.state = "gone";
+    task.holder = null;
+  }
+
+  /** An attempt that is owed is in this holder's hands, wherever it was before. */
+  claim(actor: Actor, { runId, epoch, step, item, attempt }: TaskToken, holder: TaskHolder): DispatchedTask {
+    const known = findTask(actor, step, item);
+    if (known !== undefined && known.state === "held" && known.attempt === attempt && known.epoch === epoch) {
+      known.holder = holder;
+      return known;
+    }
+    if (known?.state === "queued") this.#drop(known);
+    const { tenant } = actor;
+    const task: DispatchedTask = { actor, runId, tenant, epoch, step, item, attempt, state: "held", holder };
+    fileTask(task);
+    return task;
   }
 
   /**
@@ -53,8 +78,8 @@ export class Dispatch {
     const unheld = tasks.filter((task) => task.state !== "held");
     for (const task of unheld) this.#drop(task);
     if (!cancel) return [];
-    const held = tasks.filter((task) => task.state === "held");
-    if (held.length > 0) for (const sink of this.#sinks) sink.withdraw(held);
+    const held = Map.groupBy(tasks, (task) => task.holder);
+    for (const [holder, theirs] of held) holder?.withdraw(theirs);
     return unheld;
   }
 
@@ -63,16 +88,18 @@ export class Dispatch {
     if (this.#news.size === 0) return;
     const types = [...this.#news];
     this.#news.clear();
-    for (const type of types) for (const sink of this.#sinks) sink.demand(type);
+    for (const type of types) for (const holder of this.#holders) holder.demand(type);
   }
 
-  /** Takes up to `credits` waiting tasks of these types: types in turn, and within a type tenants in turn (I7). */
-  pull(taskTypes: readonly string[], credits: number): Task[] {
+  /** Gives a holder up to `credits` tasks of these types: types in turn, and within a type tenants in turn (I7). */
+  pull(holder: TaskHolder, taskTypes: readonly string[], credits: number): Task[] {
     const tasks: Task[] = [];
     let waiting = taskTypes.flatMap((type) => this.#queues.get(type) ?? []);
     while (waiting.length > 0 && tasks.length < credits) {
       const share = Math.ceil((credits - tasks.length) / waiting.length);
-      waiting = waiting.filter((queue) => this.#pullFrom(queue, Math.min(share, credits - tasks.length), tasks));
+      waiting = waiting.filter((queue) =>
+        this.#pullFrom(queue, Math.min(share, credits - tasks.length), holder, tasks),
+      );
     }
     return tasks;
   }
@@ -82,13 +109,25 @@ export class Dispatch {
     return new Map([...this.#queues].map(([type, { queue, gone }]) => [type, queue.size - gone]));
   }
 
+  /** How many tenants have tasks of a type waiting. One whose tasks were all taken back may be counted for a while. */
+  tenantsWaiting(type: string): number {
+    return this.#queues.get(type)?.queue.keys ?? 0;
+  }
+
+  /** … of every type that has any. */
+  demands(): Map<string, number> {
+    const demands = new Map<string, number>();
+    for (const [type, { queue }] of this.#queues) if (queue.keys > 0) demands.set(type, queue.keys);
+    return demands;
+  }
+
   /** Takes up to `share` tasks of a type. Returns whether more may wait. */
-  #pullFrom(of: TypeQueue, share: number, tasks: Task[]): boolean {
+  #pullFrom(of: TypeQueue, share: number, holder: TaskHolder, tasks: Task[]): boolean {
     for (let taken = 0; taken < share; ) {
       const next = of.queue.take();
       if (next === undefined) return false;
       if (next.state === "gone") of.gone--;
-      const task = this.#take(next);
+      const task = this.#take(next, holder);
       if (task === undefined) continue;
       tasks.push(task);
       taken++;
@@ -107,13 +146,14 @@ export class Dispatch {
     of.gone = 0;
   }
 
-  #take(entry: DispatchedTask): Task | undefined {
+  #take(entry: DispatchedTask, holder: TaskHolder): Task | undefined {
     if (entry.state !== "queued") return undefined;
     const { actor } = entry;
     if (actor.run.epoch !== entry.epoch) return undefined;
     const state = taskOf(actor.run, entry.step, entry.item);
     if (state?.status !== "scheduled" || state.attempt !== entry.attempt) return undefined;
     entry.state = "held";
+    entry.holder = holder;
     return this.#task(entry, state);
   }
 
@@ -135,6 +175,12 @@ export class Dispatch {
       idempotencyKey: `${entry.runId}-${state.keyEpoch}-${entry.step}-${entry.item + 1}`,
       timeoutMs: step.attemptTimeoutMs,
     };
+  }
+
+  #enqueue(task: DispatchedTask): void {
+    const type = taskType(task.actor, task.step);
+    this.#queue(type).queue.push(task.tenant, task);
+    this.#news.add(type);
   }
 
   #queue(type: string): TypeQueue {
