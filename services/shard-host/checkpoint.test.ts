@@ -11,7 +11,12 @@ const WAITER =
 /** Every run there is, as bytes. */
 async function everything(bench: ShardBench): Promise<ReadonlyMap<RunId, string>> {
   const { runs } = await bench.list();
-  return new Map(runs.map(({ runId, bytes }) => [runId, Buffer.from(bytes).toString("hex")]));
+  const held = new Map<RunId, string>();
+  for (const { runId } of runs) {
+    const run = await bench.run(runId);
+    if (run !== undefined) held.set(runId, encodeRunState(run).toString("hex"));
+  }
+  return held;
 }
 
 /** Runs in every state a checkpoint may meet. */

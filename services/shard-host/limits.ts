@@ -60,9 +60,22 @@ export const TIMER_WINDOW_MS = 60_000;
 /** How many timers or runs are read from the store at a time. */
 export const STORE_PAGE = 1_000;
 
+/**
+ * What one page of a list may read of runs' encoded states: some 25 ms of the loop at worst, and enough for 1,000 runs of
+ * a usual size. The page ends early there.
+ */
+export const LIST_BYTES_MAX = 2 * 1024 * 1024;
+/** Looking through items in memory for those that retry counts as reading so much of each: 250,000 a page. */
+export const LIST_ITEM_BYTES = 8;
+
 /** Text of blobs that expressions or joined lists need, kept for the next look. */
 export const BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;
 /** How often a full disk is tried again. */
 export const FULL_RETRY_MS = 500;
 /** How often a journal whose last append is unknown is opened again, until it opens. */
 export const REOPEN_RETRY_MS = 200;
+
+/** Watchers of a run whose encoded state is no larger are told of every durable turn: reading it costs 1 ms at most. */
+export const WATCH_SMALL_BYTES = 64 * 1024;
+/** How fast larger ones are read for their watchers, all of them together: some 5 % of the loop. */
+export const WATCH_BYTES_PER_SECOND = 2 * 1024 * 1024;

@@ -10,7 +10,7 @@ import type {
   RunView,
   Shards,
   TaskSink,
-  Unwatch,
+  Watching,
 } from "@millrace/link/link.ts";
 import type { Announced } from "@millrace/link/local-shard.ts";
 import { type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
@@ -74,7 +74,7 @@ export class Node implements Shards {
       });
   }
 
-  watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
+  watch(tenant: TenantId, runId: RunId, changed: Changed): Watching {
     return this.#shardOf(runId).watch(tenant, runId, changed);
   }
 
@@ -147,10 +147,17 @@ export class Node implements Shards {
   }
 }
 
+/** The pages as one. A page that goes on says nothing of older runs, so none of those is listed yet. */
 function merged(pages: readonly ListPage[], limit: number): ListPage {
-  const rows = pages.flatMap((page) => page.runs);
-  const sorted = rows.toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
+  const oldest = pages.reduce<RunId | null>(
+    (id, { next }) => (next !== null && (id === null || next > id) ? next : id),
+    null,
+  );
+  const sorted = pages
+    .flatMap((page) => page.runs)
+    .filter(({ runId }) => oldest === null || runId >= oldest)
+    .toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
   const runs = sorted.slice(0, limit);
-  const more = sorted.length > limit || pages.some((page) => page.next !== null);
-  return { runs, next: more ? (runs.at(-1)?.runId ?? null) : null };
+  if (sorted.length > limit) return { runs, next: runs.at(-1)?.runId ?? null };
+  return { runs, next: oldest };
 }

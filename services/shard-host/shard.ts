@@ -3,7 +3,7 @@
 //
 // Commands lost with it are answered SHARD_UNAVAILABLE or DISK_FULL: with an idempotency key it is safe to ask again.
 import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
-import type { Envelope, ListPage, ListQuery, Origin, RunView, Unwatch } from "@millrace/link/link.ts";
+import type { Envelope, ListPage, ListQuery, Origin, RunView, Watching } from "@millrace/link/link.ts";
 import type { LocalShard } from "@millrace/link/local-shard.ts";
 import { type RunId, type TenantId, type Term, term } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
@@ -28,7 +28,7 @@ import { type ReadBack, readBack, type Serving, type ShardParts, takeOver } from
 import type { ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
-import { type Changed, Watches } from "./watches.ts";
+import { type Changed, type KnownRun, Watches } from "./watches.ts";
 
 /** What a shard is doing. */
 type Phase =
@@ -47,7 +47,7 @@ export class Shard implements LocalShard {
   readonly #mailbox = new Mailbox();
   readonly tasks = new ShardTasks(() => (this.#phase.type === "serving" ? this.#phase.serving : null), this.#mailbox);
   readonly #ends = new EndWatch();
-  readonly #watches = new Watches();
+  readonly #watches: Watches;
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
   #isStopping = false;
@@ -56,13 +56,18 @@ export class Shard implements LocalShard {
   #servingEnded: () => void = () => {};
 
   constructor(options: ShardOptions) {
+    this.#watches = new Watches({
+      clock: options.clock,
+      read: (tenant, runId, answer) => this.run(tenant, runId, answer),
+      known: (runId) => this.#known(runId),
+    });
     this.#parts = {
       options,
       mailbox: this.#mailbox,
       ends: this.#ends,
       watches: this.#watches,
       holders: this.tasks.holders,
-      tellWatchers: (turn) => this.#tellWatchers(turn.watched),
+      tellWatchers: (turn) => this.#watches.touched(turn.watched),
       wake: () => this.wake(),
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
@@ -131,21 +136,15 @@ export class Shard implements LocalShard {
   }
 
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void {
-    this.#read<RunView | Refusal>((memory) => readRun(memory, tenant, runId), answer);
+    this.#read<RunView | Refusal>((memory) => readRun(memory, this.#parts.options.store, tenant, runId), answer);
   }
 
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void {
     this.#read((memory) => listRuns(memory, this.#parts.options.store, query), answer);
   }
 
-  watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
-    this.#watches.add(runId, changed);
-    this.run(tenant, runId, (view) => {
-      if (!this.#watches.heard(runId, changed)) return;
-      if ("code" in view) this.#watches.remove(runId, changed);
-      changed(view);
-    });
-    return () => this.#watches.remove(runId, changed);
+  watch(tenant: TenantId, runId: RunId, changed: Changed): Watching {
+    return this.#watches.watch(tenant, runId, changed);
   }
 
   /** Drops what is past retention at `nowMs` from the store. */
@@ -182,6 +181,7 @@ export class Shard implements LocalShard {
     this.#phase = { type: "stopped" };
     if (last.type === "serving") this.#answerLost(this.#endServing(last.serving), STOPPING);
     this.#refuseWaiting(STOPPING);
+    this.#watches.refuseAll(STOPPING);
     await this.#journal?.close();
     await this.#parts.options.store.close();
   }
@@ -204,7 +204,7 @@ export class Shard implements LocalShard {
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.
     serving.checkpoints.consider();
     for (const runId of this.#ends.runs()) this.#tellEnd(serving, runId);
-    this.#tellWatchers(this.#watches.runs());
+    this.#watches.touched(this.#watches.runs());
     serving.loop.wake();
   }
 
@@ -259,6 +259,7 @@ export class Shard implements LocalShard {
     this.#phase = { type: "broken", reason };
     this.#parts.options.observer.failed(reason);
     this.#refuseWaiting(unavailable(reason));
+    this.#watches.refuseAll(unavailable(reason));
   }
 
   /** Returns the turns that were under way. */
@@ -338,14 +339,13 @@ export class Shard implements LocalShard {
     loop.whenDurable(actor.position, tell, () => {});
   }
 
-  #tellWatchers(runs: Iterable<RunId>): void {
-    if (this.#phase.type !== "serving") return;
-    const { memory } = this.#phase.serving;
-    for (const runId of runs) {
-      const tenant = memory.actors.load(runId)?.tenant;
-      if (tenant === undefined) continue;
-      this.run(tenant, runId, (view) => this.#watches.tell(runId, view));
-    }
+  #known(runId: RunId): KnownRun | null {
+    if (this.#phase.type !== "serving") return null;
+    const { memory, commit } = this.#phase.serving;
+    const live = memory.actors.live.get(runId);
+    const position = (live ?? memory.actors.overlay.get(runId))?.position ?? null;
+    const isEnded = live === undefined && position !== null;
+    return { isEnded, settledAt: position === null || position > commit.acked ? null : position };
   }
 }
 

@@ -14,7 +14,7 @@ import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { MemoryDisk } from "@millrace/store/memory/memory-store.ts";
 import { burst, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
-import { Client, workflowNames } from "./actors/client.ts";
+import { Client, TAKE_MS_MAX, workflowNames } from "./actors/client.ts";
 import { tidyUp } from "./actors/janitor.ts";
 import type { Scene } from "./actors/scene.ts";
 import { Worker } from "./actors/worker.ts";
@@ -61,6 +61,7 @@ export class World implements Scene, Victim {
   #server: Server | null = null;
   #crash: Crash | null = null;
   #phase: "trouble" | "calm" | "over" = "trouble";
+  #restSinceMs: number | null = null;
   #calmSinceMs = 0;
   #upSinceMs = Number.POSITIVE_INFINITY;
   #round = 0;
@@ -348,7 +349,7 @@ export class World implements Scene, Victim {
     const live = [...this.jury.truth.runs].filter(([, { state }]) => state.endedMs === 0);
     const server = this.#server;
     if (server === null || this.#isStopping) return;
-    if (live.length === 0) return this.#end(server);
+    if (live.length === 0) return this.#rest(server);
     tidyUp(this, server, this.jury.truth, this.#round);
     const nowMs = this.clock.nowMs();
     const isSettled = this.clock.monotonicMs() - Math.max(this.#upSinceMs, this.#calmSinceMs) > 2 * TIMER_LATE_MS_MAX;
@@ -360,6 +361,20 @@ export class World implements Scene, Victim {
     if (this.clock.monotonicMs() - this.#calmSinceMs < CALM_MS_MAX) return;
     const stuck = live.map(([runId, { state }]) => `${runId} ${state.status} ${JSON.stringify(state.steps)}`);
     this.jury.blame(new Violation("progress", `${stuck.length} runs do not end: ${stuck[0] ?? ""}`));
+  }
+
+  /** Everything has ended: watchers are told that, however slow they are. */
+  #rest(server: Server): void {
+    const nowMs = this.clock.monotonicMs();
+    this.#restSinceMs ??= nowMs;
+    if (nowMs - this.#restSinceMs < 2 * TAKE_MS_MAX) return;
+    for (const client of this.#clients)
+      for (const { runId, last } of client.watched) {
+        const run = this.jury.truth.runs.get(runId);
+        if (last === null || run?.versions.get(run.position)?.bytes.equals(last.bytes) !== true)
+          this.jury.blame(new Violation("progress", `a watcher of run ${runId} was never told its last state`));
+      }
+    this.#end(server);
   }
 
   #end(server: Server): void {

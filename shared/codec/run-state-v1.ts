@@ -9,6 +9,7 @@ import type {
   BufferedSignal,
   ErrorCount,
   FailedAttempt,
+  RunHead,
   RunState,
   RunStatus,
   StepItems,
@@ -29,6 +30,8 @@ import {
 } from "./values.ts";
 
 const VERSION = 1;
+/** How many values stand before the signals. */
+const HEAD_VALUES = 21;
 /** A step nobody touched yet; one object for all, as in `evolve`. */
 const PENDING: StepState = { status: "pending" };
 
@@ -49,6 +52,23 @@ export function encodeRunState(run: RunState): Buffer {
 /** Throws {@link CodecError}. */
 export function decodeRunState(bytes: Uint8Array): RunState {
   const from = ValueReader.of(bytes);
+  const run = readHead(from);
+  run.signals = signals(from);
+  run.signalIds = strings(from);
+  const base = run.startedMs;
+  const steps = from.number();
+  for (let step = 0; step < steps; step++) run.steps.push(readStep(from, base));
+  if (!from.done) throw new CodecError(`The state of run ${run.runId} goes on behind its last step.`);
+  return run;
+}
+
+/** What an encoded state says before its signals and steps, which are not looked at. Throws {@link CodecError}. */
+export function decodeRunHead(bytes: Uint8Array): RunHead {
+  return readHead(ValueReader.head(bytes, HEAD_VALUES));
+}
+
+/** A run whose signals and steps are still to be read. */
+function readHead(from: ValueReader): RunState {
   const version = from.number();
   if (version !== VERSION) throw new CodecError(`Run state of version ${version}; this build reads ${VERSION}.`);
   const id = runId(from.string());
@@ -58,7 +78,7 @@ export function decodeRunState(bytes: Uint8Array): RunState {
   const status = runStatus(from.string());
   const epoch = from.number();
   const base = from.number();
-  const run: RunState = {
+  return {
     runId: id,
     tenant,
     workflow,
@@ -79,14 +99,10 @@ export function decodeRunState(bytes: Uint8Array): RunState {
     openSteps: from.number(),
     openAttempts: from.number(),
     retryRequestId: from.string(),
-    signals: signals(from),
-    signalIds: strings(from),
+    signals: [],
+    signalIds: [],
     steps: [],
   };
-  const steps = from.number();
-  for (let step = 0; step < steps; step++) run.steps.push(readStep(from, base));
-  if (!from.done) throw new CodecError(`The state of run ${id} goes on behind its last step.`);
-  return run;
 }
 
 function pushStep(out: Value[], step: StepState, base: number): void {

@@ -11,7 +11,7 @@ import type {
   OwedAttempt,
   RunView,
   TaskSink,
-  Unwatch,
+  Watching,
 } from "./link.ts";
 
 /** Who pulls tasks and has them until their results are recorded: the workers of one gateway. */
@@ -41,7 +41,7 @@ export interface LocalShard {
   unfollow(origin: Origin, ref: number, runId: RunId): void;
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void;
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void;
-  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch;
+  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Watching;
   readonly tasks: LocalTasks;
 }
 

@@ -201,3 +201,6 @@ export interface RunState {
   /** The `request_id` of the newest retry, so that a repeated one gets the first answer. */
   retryRequestId: string;
 }
+
+/** What can be told of a run without a look at its steps. */
+export type RunHead = Omit<RunState, "steps" | "signals" | "signalIds">;

@@ -18,7 +18,7 @@ import {
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { done } from "../testdata/fake-shards.ts";
-import { definitionOf, makeRun, viewOf } from "../testdata/make-run.ts";
+import { definitionOf, makeRun, rowOf, viewOf } from "../testdata/make-run.ts";
 import { answerOf, asTenant, FLOW, register, type ServedGateway, serveGateway } from "../testdata/served-gateway.ts";
 
 let served: ServedGateway;
@@ -423,7 +423,7 @@ describe("reading", () => {
     );
 
   it("lists in pages whose tokens belong to their filters", async () => {
-    served.shards.page = { runs: [viewOf(pending, definition)], next: pending.runId };
+    served.shards.page = { runs: [rowOf(pending, definition)], next: pending.runId };
     const first = await list({ workflow: "flow", status: RunStatus.RUNNING });
     if (first instanceof Error) throw first;
     expect(first).toMatchObject({ runs: [{ runId: pending.runId, input: Buffer.alloc(0) }] });

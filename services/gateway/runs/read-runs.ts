@@ -17,7 +17,7 @@ import type { TaskHub } from "../tasks/task-hub.ts";
 import type { WebhookRoutes } from "../webhooks/routes.ts";
 import type { OpenedView, ViewOpener } from "./opened-view.ts";
 import { lastRunOfPage, pageToken } from "./page-token.ts";
-import { runMessage } from "./run-message.ts";
+import { runMessage, summaryMessage } from "./run-message.ts";
 import { everyPayload, followOutput, loadBlobs, PayloadTexts } from "./run-payloads.ts";
 import type { RunPorts } from "./start-runs.ts";
 import { timeline } from "./timeline.ts";
@@ -89,11 +89,10 @@ export async function listRuns(
   const { tenant } = context;
   const page = await readList(ports.shards, { tenant, workflow, status, startedFromMs, startedUntilMs, before, limit });
   if (page instanceof Refused) return page;
-  const runs = page.runs.map((view) => {
-    const { run, definition } = ports.views.open(view);
-    return runMessage(run, definition, null);
-  });
-  return { runs, nextPageToken: page.next === null ? "" : pageToken(page.next, filters) };
+  return {
+    runs: page.runs.map(summaryMessage),
+    nextPageToken: page.next === null ? "" : pageToken(page.next, filters),
+  };
 }
 
 async function openRun(ports: ReadPorts, id: string, context: CallContext): Promise<OpenedView | Refused> {

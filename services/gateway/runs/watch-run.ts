@@ -1,5 +1,4 @@
-import type { RunView, Unwatch } from "@millrace/link/link.ts";
-import type { Refusal } from "@millrace/model/refusal.ts";
+import type { RunView, Watching } from "@millrace/link/link.ts";
 import type { WatchRunRequest, WatchRunResponse } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { type AnswerStream, type CallContext, Refused } from "../calls/call.ts";
 import { runIdOf } from "../calls/fields.ts";
@@ -9,8 +8,8 @@ import { runMessage } from "./run-message.ts";
 import { followOutput, loadBlobs, PayloadTexts } from "./run-payloads.ts";
 
 /**
- * WatchRun: the run as it is, again after every change, and the end of the stream with the end of the run. One state is
- * kept for a slow client, the newest.
+ * WatchRun: the run as it is, again after every change, and the end of the stream with the end of the run. What a slow
+ * client has not taken yet holds the next state up, not in memory.
  */
 export function watchRun(
   ports: ReadPorts,
@@ -23,44 +22,39 @@ export function watchRun(
     stream.fail(runId);
     return;
   }
-  let newest: RunView | null = null;
-  let busy = false;
   let over = false;
-  // Unset while `watch` has not returned: it may call back before, and is then taken back right after.
-  let unwatch: Unwatch | undefined;
+  // Unset while `watch` has not returned: it may call back before.
+  let watching: Watching | undefined;
   const stop = () => {
     over = true;
-    unwatch?.();
+    watching?.end();
   };
-  const sendNewest = async () => {
-    if (busy) return;
-    busy = true;
-    while (newest !== null && !over) {
-      const opened = ports.views.open(newest);
-      newest = null;
-      const full = !stream.send(await watchMessage(ports, opened, request.timeline));
-      if (opened.run.endedMs > 0 && newest === null) {
-        stop();
-        stream.end();
-      } else if (full) await new Promise<void>((resolve) => stream.onDrain(resolve));
+  const send = async (view: RunView) => {
+    const opened = ports.views.open(view);
+    const message = await watchMessage(ports, opened, request.timeline);
+    if (over) return;
+    const hasRoom = stream.send(message);
+    if (opened.run.endedMs > 0) {
+      stop();
+      stream.end();
+      return;
     }
-    busy = false;
+    if (!hasRoom) await new Promise<void>((resolve) => stream.onDrain(resolve));
+    watching?.taken();
   };
-  const changed = (view: RunView | Refusal) => {
+  watching = ports.shards.watch(context.tenant, runId, (view) => {
     if (over) return;
     if ("code" in view) {
       over = true;
       stream.fail(new Refused(view));
       return;
     }
-    newest = view;
-    sendNewest().catch((error: unknown) => {
+    send(view).catch((error: unknown) => {
       stop();
       stream.fail(unreadable(error));
     });
-  };
-  unwatch = ports.shards.watch(context.tenant, runId, changed);
-  if (over) unwatch();
+  });
+  if (over) watching.end();
   context.signal.addEventListener("abort", stop, { once: true });
 }
 

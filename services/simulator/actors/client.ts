@@ -5,7 +5,7 @@ import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
 import type { Prng } from "@millrace/clock/prng.ts";
 import { Refused } from "@millrace/gateway/calls/call.ts";
 import { prepareStart } from "@millrace/gateway/runs/start-command.ts";
-import type { RunView, Unwatch } from "@millrace/link/link.ts";
+import type { RunView, Watching } from "@millrace/link/link.ts";
 import { type RunId, runId, type TenantId, workflowName } from "@millrace/model/ids.ts";
 import { json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
@@ -23,6 +23,17 @@ interface Asked {
   readonly input: string;
   readonly idempotencyKey: string;
 }
+
+/** A run that is watched. */
+interface Watched {
+  readonly runId: RunId;
+  watching: Watching | null;
+  /** What it was told last. */
+  last: RunView | Refusal | null;
+}
+
+/** How long it takes to take what it was told. */
+export const TAKE_MS_MAX = 500;
 
 const BETWEEN_CALLS_MS_MAX = 700;
 const ASK_AGAIN_MS = 250;
@@ -44,7 +55,7 @@ export class Client {
   /** Signals that were taken, in case they are repeated. */
   readonly #signals: RunCommand[] = [];
   readonly #retries = new Map<RunId, { readonly run: RunId; readonly id: string }>();
-  readonly #unwatch: Unwatch[] = [];
+  readonly #watched: Watched[] = [];
   #next: CancelTimer | null = null;
   #serial = 0;
   #isDone = false;
@@ -75,15 +86,21 @@ export class Client {
   /** The process died. */
   disconnect(): void {
     this.#line = null;
-    this.#unwatch.length = 0;
+    this.#watched.length = 0;
     this.#next?.();
   }
 
-  /** Meddles no more. */
+  /** Meddles no more; what it watches it goes on watching. */
   finish(): void {
     this.#isDone = true;
     this.#next?.();
-    for (const unwatch of this.#unwatch.splice(0)) unwatch();
+  }
+
+  /** What it watches and was not refused, and what it was told of each last. */
+  get watched(): readonly { readonly runId: RunId; readonly last: RunView | null }[] {
+    return this.#watched.flatMap(({ runId: id, last }) =>
+      last !== null && "code" in last ? [] : [{ runId: id, last }],
+    );
   }
 
   #later(): void {
@@ -236,20 +253,27 @@ export class Client {
     };
     line.server.node.list(query, (page) => {
       if ("code" in page) return;
-      for (const view of page.runs) this.#seeView(line, view);
+      if (!line.server.isDead) for (const row of page.runs) this.#scene.see({ type: "row", row });
     });
   }
 
   #watch(): void {
     const line = this.#line;
     if (line === null) return;
-    if (this.#unwatch.length > 2) {
+    if (this.#watched.length > 2) {
       this.#scene.coverage.count("command: unwatch");
-      this.#unwatch.shift()?.();
+      this.#watched.shift()?.watching?.end();
       return;
     }
     this.#scene.coverage.count("command: watch");
-    this.#unwatch.push(line.server.node.watch(this.tenant, this.#someRun(), (view) => this.#seeView(line, view)));
+    const watched: Watched = { runId: this.#someRun(), watching: null, last: null };
+    this.#watched.push(watched);
+    watched.watching = line.server.node.watch(this.tenant, watched.runId, (view) => {
+      this.#seeView(line, view);
+      watched.last = view;
+      // Some take their time.
+      this.#clock.after("code" in view ? 0 : (view.position * 7) % TAKE_MS_MAX, () => watched.watching?.taken());
+    });
   }
 
   #seeView(line: Line, view: RunView | Refusal): void {

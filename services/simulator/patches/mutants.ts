@@ -107,7 +107,7 @@ export const MUTANTS: readonly Mutant[] = [
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
   mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
-  // I7, I8, I9
+  // I7, I8, I9, progress
   mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,
     ".push(letter.command.tenant, letter)",
@@ -117,6 +117,11 @@ export const MUTANTS: readonly Mutant[] = [
     `${HOST}/decider.ts`,
     "turn.reply(letter.origin, done(letter.ref, command.runId, false, 1))",
     "refuse(letter, workflowNotFound(command), turn)",
+  ]),
+  mutant("watchers not told of changes", 60, [
+    `${HOST}/watches.ts`,
+    "      for (const watcher of run.watchers) watcher.isBehind = true;\n",
+    "",
   ]),
   mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
 ];

@@ -14,6 +14,9 @@ export const SMALL_BOUNDS: readonly Patch[] = [
   bound(LIMITS, "SLICE_BYTES_MAX = 1024 * 1024;", "4 * 1024;"),
   bound(LIMITS, "SLICE_ROWS_MAX = 256;", "4;"),
   bound(LIMITS, "STORE_PAGE = 1_000;", "3;"),
+  bound(LIMITS, "LIST_BYTES_MAX = 2 * 1024 * 1024;", "2 * 1024;"),
+  bound(LIMITS, "WATCH_SMALL_BYTES = 64 * 1024;", "512;"),
+  bound(LIMITS, "WATCH_BYTES_PER_SECOND = 2 * 1024 * 1024;", "8 * 1024;"),
   bound("shared/core/run/decision.ts", "COMMAND_EVENTS_MAX = 256;", "6;"),
   bound("shared/core/run/commands/signal.ts", "SIGNALS_BUFFERED_MAX = 1000;", "4;"),
 ];

@@ -589,7 +589,7 @@ export interface ListRunsRequest {
   startTimeUntil:
     | Date
     | undefined;
-  /** 1 to 1,000; 0 = 50. */
+  /** 1 to 1,000; 0 = 50. A page ends early when its runs are large, so only an empty token says that it was the last. */
   pageSize: number;
   /** From the previous page's `next_page_token`, with the same filters; empty = the first page. */
   pageToken: string;
@@ -597,7 +597,7 @@ export interface ListRunsRequest {
 
 /** Response of ListRuns. */
 export interface ListRunsResponse {
-  /** Newest first, without input and output. */
+  /** Newest first, without input and output; longer texts are cut to 1,024 characters. */
   runs: Run[];
   /** Empty = this was the last page. */
   nextPageToken: string;
@@ -4716,7 +4716,10 @@ export const RunServiceService = {
     responseSerialize: (value: ListRunsResponse): Buffer => Buffer.from(ListRunsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListRunsResponse => ListRunsResponse.decode(value),
   },
-  /** Sends the run as it is, again after every change (fast changes folded into one), and ends with the run. */
+  /**
+   * Sends the run as it is, again after every change, and ends with the run. Changes are folded into one while the caller
+   * has not taken the state before, or when the run is large; the last state always comes. Errors: NOT_FOUND.
+   */
   watchRun: {
     path: "/millrace.v1.RunService/WatchRun" as const,
     requestStream: false as const,
@@ -4821,7 +4824,10 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   getTimeline: handleUnaryCall<GetTimelineRequest, GetTimelineResponse>;
   /** Lists runs, newest first. */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
-  /** Sends the run as it is, again after every change (fast changes folded into one), and ends with the run. */
+  /**
+   * Sends the run as it is, again after every change, and ends with the run. Changes are folded into one while the caller
+   * has not taken the state before, or when the run is large; the last state always comes. Errors: NOT_FOUND.
+   */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
@@ -4944,7 +4950,10 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListRunsResponse) => void,
   ): ClientUnaryCall;
-  /** Sends the run as it is, again after every change (fast changes folded into one), and ends with the run. */
+  /**
+   * Sends the run as it is, again after every change, and ends with the run. Changes are folded into one while the caller
+   * has not taken the state before, or when the run is large; the last state always comes. Errors: NOT_FOUND.
+   */
   watchRun(request: WatchRunRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchRunResponse>;
   watchRun(
     request: WatchRunRequest,
