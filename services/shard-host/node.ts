@@ -13,6 +13,7 @@ import type {
   Watching,
 } from "@millrace/link/link.ts";
 import type { Announced } from "@millrace/link/local-shard.ts";
+import { mergedPage } from "@millrace/link/merged-page.ts";
 import { type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
@@ -70,7 +71,7 @@ export class Node implements Shards {
           return;
         }
         pages.push(page);
-        if (pages.length === this.shards.length) answer(merged(pages, query.limit));
+        if (pages.length === this.shards.length) answer(mergedPage(pages, query.limit));
       });
   }
 
@@ -145,19 +146,4 @@ export class Node implements Shards {
     if (shard === undefined) throw new Error(`Run ${runId} has no slot.`);
     return shard;
   }
-}
-
-/** The pages as one. A page that goes on says nothing of older runs, so none of those is listed yet. */
-function merged(pages: readonly ListPage[], limit: number): ListPage {
-  const oldest = pages.reduce<RunId | null>(
-    (id, { next }) => (next !== null && (id === null || next > id) ? next : id),
-    null,
-  );
-  const sorted = pages
-    .flatMap((page) => page.runs)
-    .filter(({ runId }) => oldest === null || runId >= oldest)
-    .toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
-  const runs = sorted.slice(0, limit);
-  if (sorted.length > limit) return { runs, next: runs.at(-1)?.runId ?? null };
-  return { runs, next: oldest };
 }

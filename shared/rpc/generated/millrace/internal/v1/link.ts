@@ -35,6 +35,8 @@ export interface GatewayFrame {
   listQueries: ListQuery[];
   /** Runs whose changes the gateway wants to hear of. */
   watches: RunQuery[];
+  /** `ref`s of watches whose last state is dealt with: the next one may come. */
+  taken: number[];
   /** `ref`s of watches it wants to hear of no more. */
   unwatches: number[];
   /** Runs whose end it wants to hear of, at once if they have ended: they were started through an earlier owner. */
@@ -71,7 +73,7 @@ export interface ShardFrame {
   runs: RunAnswer[];
   /** Answers to `list_queries`. */
   lists: ListAnswer[];
-  /** Watched runs as they are now. Changes that come faster than frames leave are folded into one. */
+  /** Watched runs as they are now. Each is told again when that was taken and the run has changed; a refusal is the last. */
   changes: RunAnswer[];
   /** Attempts nobody waits for any more: the workers that hold them are to stop, and their results are still wanted. */
   withdrawn: AttemptRef[];
@@ -107,6 +109,14 @@ export interface BlobRef {
   sha256: string;
   /** Size in bytes. */
   sizeBytes: number;
+}
+
+/** A payload among others. */
+export interface Payload {
+  /** JSON text. Empty = see `blob`. */
+  json: string;
+  /** Where a larger one lies. */
+  blob: BlobRef | undefined;
 }
 
 /** Starts a run. */
@@ -364,6 +374,8 @@ export interface RunEnd {
   outputBlob:
     | BlobRef
     | undefined;
+  /** The elements of an output that is a list with blobs among them. */
+  outputItems: Payload[];
   /** Why it failed; absent = it did not. */
   failure:
     | Failure
@@ -419,6 +431,8 @@ export interface Task {
   inputBlob:
     | BlobRef
     | undefined;
+  /** The elements of an input that is a list with blobs among them. */
+  inputItems: Payload[];
   /** The same for all automatic attempts of the step or item in this epoch. */
   idempotencyKey: string;
   /** How long the attempt may take, in ms from when it is handed out. */
@@ -458,10 +472,50 @@ export interface RunAnswer {
     | undefined;
 }
 
+/** A run in a few lines, as of a durable position. Texts have at most 1,024 characters. */
+export interface ListedRun {
+  /** The run. */
+  runId: string;
+  /** The customer it belongs to. */
+  tenant: string;
+  /** The workflow's name. */
+  workflow: string;
+  /** The workflow's version, from 1. */
+  version: number;
+  /** Where it is on its way. */
+  status: RunStatus;
+  /** Counts the run's epochs from 1. */
+  epoch: number;
+  /** When it was started, epoch ms. */
+  startedMs: number;
+  /** When it ended, epoch ms; 0 = it lives. */
+  endedMs: number;
+  /** Why it failed, or the newest error while it retries; absent = neither. */
+  failure:
+    | Failure
+    | undefined;
+  /** Name of the step that failed, or retries; empty if none. */
+  failedStep: string;
+  /** Why it was paused, cancelled or terminated; empty if it was not. */
+  reason: string;
+  /** The key it was started with; empty if none. */
+  idempotencyKey: string;
+  /** Steps and items waiting for their next attempt. */
+  retryingSteps: number;
+  /** When the next of those attempts is due, epoch ms; 0 = none is. */
+  nextAttemptMs: number;
+  /** Steps of the workflow. */
+  stepsTotal: number;
+  /** Steps completed or skipped. */
+  stepsSettled: number;
+  /** The record that made it so, counted from 1 in the shard's journal. */
+  position: number;
+}
+
 /** A page of runs, newest first. */
 export interface RunPage {
   /** At most as many as were asked for. */
-  runs: RunView[];
+  runs: ListedRun[];
   /** Where the next page begins; empty = there is no more. */
   next: string;
 }
@@ -493,6 +547,7 @@ function createBaseGatewayFrame(): GatewayFrame {
     runQueries: [],
     listQueries: [],
     watches: [],
+    taken: [],
     unwatches: [],
     follows: [],
     unfollows: [],
@@ -534,6 +589,13 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
     }
     for (const v of message.watches) {
       RunQuery.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.taken.length !== 0) {
+      writer.uint32(146).fork();
+      for (const v of message.taken) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     if (message.unwatches.length !== 0) {
       writer.uint32(90).fork();
@@ -656,6 +718,24 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
             message.watches.push(RunQuery.decode(reader, reader.uint32()));
             continue;
           }
+          case 18: {
+            if (tag === 144) {
+              message.taken.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 146) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.taken.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
           case 11: {
             if (tag === 88) {
               message.unwatches.push(reader.uint32());
@@ -756,6 +836,7 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
         ? object.list_queries.map((e: any) => ListQuery.fromJSON(e))
         : [],
       watches: globalThis.Array.isArray(object?.watches) ? object.watches.map((e: any) => RunQuery.fromJSON(e)) : [],
+      taken: globalThis.Array.isArray(object?.taken) ? object.taken.map((e: any) => globalThis.Number(e)) : [],
       unwatches: globalThis.Array.isArray(object?.unwatches)
         ? object.unwatches.map((e: any) => globalThis.Number(e))
         : [],
@@ -806,6 +887,9 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
     if (message.watches?.length) {
       obj.watches = message.watches.map((e) => RunQuery.toJSON(e));
     }
+    if (message.taken?.length) {
+      obj.taken = message.taken.map((e) => Math.round(e));
+    }
     if (message.unwatches?.length) {
       obj.unwatches = message.unwatches.map((e) => Math.round(e));
     }
@@ -845,6 +929,7 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
     message.runQueries = object.runQueries?.map((e) => RunQuery.fromPartial(e)) || [];
     message.listQueries = object.listQueries?.map((e) => ListQuery.fromPartial(e)) || [];
     message.watches = object.watches?.map((e) => RunQuery.fromPartial(e)) || [];
+    message.taken = object.taken?.map((e) => e) || [];
     message.unwatches = object.unwatches?.map((e) => e) || [];
     message.follows = object.follows?.map((e) => FollowEnd.fromPartial(e)) || [];
     message.unfollows = object.unfollows?.map((e) => FollowEnd.fromPartial(e)) || [];
@@ -1420,6 +1505,91 @@ export const BlobRef: MessageFns<BlobRef> = {
     const message = createBaseBlobRef();
     message.sha256 = object.sha256 ?? "";
     message.sizeBytes = object.sizeBytes ?? 0;
+    return message;
+  },
+};
+
+function createBasePayload(): Payload {
+  return { json: "", blob: undefined };
+}
+
+export const Payload: MessageFns<Payload> = {
+  encode(message: Payload, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.json !== "") {
+      writer.uint32(10).string(message.json);
+    }
+    if (message.blob !== undefined) {
+      BlobRef.encode(message.blob, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Payload {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePayload();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.json = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.blob = BlobRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Payload {
+    return {
+      json: isSet(object.json) ? globalThis.String(object.json) : "",
+      blob: isSet(object.blob) ? BlobRef.fromJSON(object.blob) : undefined,
+    };
+  },
+
+  toJSON(message: Payload): unknown {
+    const obj: any = {};
+    if (message.json !== "") {
+      obj.json = message.json;
+    }
+    if (message.blob !== undefined) {
+      obj.blob = BlobRef.toJSON(message.blob);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Payload>): Payload {
+    return Payload.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Payload>): Payload {
+    const message = createBasePayload();
+    message.json = object.json ?? "";
+    message.blob = (object.blob !== undefined && object.blob !== null) ? BlobRef.fromPartial(object.blob) : undefined;
     return message;
   },
 };
@@ -3661,6 +3831,7 @@ function createBaseRunEnd(): RunEnd {
     status: 0,
     output: "",
     outputBlob: undefined,
+    outputItems: [],
     failure: undefined,
     step: 0,
     item: 0,
@@ -3688,6 +3859,9 @@ export const RunEnd: MessageFns<RunEnd> = {
     }
     if (message.outputBlob !== undefined) {
       BlobRef.encode(message.outputBlob, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.outputItems) {
+      Payload.encode(v!, writer.uint32(98).fork()).join();
     }
     if (message.failure !== undefined) {
       Failure.encode(message.failure, writer.uint32(58).fork()).join();
@@ -3768,6 +3942,14 @@ export const RunEnd: MessageFns<RunEnd> = {
             message.outputBlob = BlobRef.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.outputItems.push(Payload.decode(reader, reader.uint32()));
+            continue;
+          }
           case 7: {
             if (tag !== 58) {
               break;
@@ -3836,6 +4018,11 @@ export const RunEnd: MessageFns<RunEnd> = {
         : isSet(object.output_blob)
         ? BlobRef.fromJSON(object.output_blob)
         : undefined,
+      outputItems: globalThis.Array.isArray(object?.outputItems)
+        ? object.outputItems.map((e: any) => Payload.fromJSON(e))
+        : globalThis.Array.isArray(object?.output_items)
+        ? object.output_items.map((e: any) => Payload.fromJSON(e))
+        : [],
       failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
       step: isSet(object.step) ? globalThis.Number(object.step) : 0,
       item: isSet(object.item) ? globalThis.Number(object.item) : 0,
@@ -3872,6 +4059,9 @@ export const RunEnd: MessageFns<RunEnd> = {
     if (message.outputBlob !== undefined) {
       obj.outputBlob = BlobRef.toJSON(message.outputBlob);
     }
+    if (message.outputItems?.length) {
+      obj.outputItems = message.outputItems.map((e) => Payload.toJSON(e));
+    }
     if (message.failure !== undefined) {
       obj.failure = Failure.toJSON(message.failure);
     }
@@ -3903,6 +4093,7 @@ export const RunEnd: MessageFns<RunEnd> = {
     message.outputBlob = (object.outputBlob !== undefined && object.outputBlob !== null)
       ? BlobRef.fromPartial(object.outputBlob)
       : undefined;
+    message.outputItems = object.outputItems?.map((e) => Payload.fromPartial(e)) || [];
     message.failure = (object.failure !== undefined && object.failure !== null)
       ? Failure.fromPartial(object.failure)
       : undefined;
@@ -4114,6 +4305,7 @@ function createBaseTask(): Task {
     taskType: "",
     input: "",
     inputBlob: undefined,
+    inputItems: [],
     idempotencyKey: "",
     timeoutMs: 0,
     stepName: "",
@@ -4147,6 +4339,9 @@ export const Task: MessageFns<Task> = {
     }
     if (message.inputBlob !== undefined) {
       BlobRef.encode(message.inputBlob, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.inputItems) {
+      Payload.encode(v!, writer.uint32(114).fork()).join();
     }
     if (message.idempotencyKey !== "") {
       writer.uint32(74).string(message.idempotencyKey);
@@ -4243,6 +4438,14 @@ export const Task: MessageFns<Task> = {
             message.inputBlob = BlobRef.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.inputItems.push(Payload.decode(reader, reader.uint32()));
+            continue;
+          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -4317,6 +4520,11 @@ export const Task: MessageFns<Task> = {
         : isSet(object.input_blob)
         ? BlobRef.fromJSON(object.input_blob)
         : undefined,
+      inputItems: globalThis.Array.isArray(object?.inputItems)
+        ? object.inputItems.map((e: any) => Payload.fromJSON(e))
+        : globalThis.Array.isArray(object?.input_items)
+        ? object.input_items.map((e: any) => Payload.fromJSON(e))
+        : [],
       idempotencyKey: isSet(object.idempotencyKey)
         ? globalThis.String(object.idempotencyKey)
         : isSet(object.idempotency_key)
@@ -4363,6 +4571,9 @@ export const Task: MessageFns<Task> = {
     if (message.inputBlob !== undefined) {
       obj.inputBlob = BlobRef.toJSON(message.inputBlob);
     }
+    if (message.inputItems?.length) {
+      obj.inputItems = message.inputItems.map((e) => Payload.toJSON(e));
+    }
     if (message.idempotencyKey !== "") {
       obj.idempotencyKey = message.idempotencyKey;
     }
@@ -4396,6 +4607,7 @@ export const Task: MessageFns<Task> = {
     message.inputBlob = (object.inputBlob !== undefined && object.inputBlob !== null)
       ? BlobRef.fromPartial(object.inputBlob)
       : undefined;
+    message.inputItems = object.inputItems?.map((e) => Payload.fromPartial(e)) || [];
     message.idempotencyKey = object.idempotencyKey ?? "";
     message.timeoutMs = object.timeoutMs ?? 0;
     message.stepName = object.stepName ?? "";
@@ -4643,6 +4855,387 @@ export const RunAnswer: MessageFns<RunAnswer> = {
   },
 };
 
+function createBaseListedRun(): ListedRun {
+  return {
+    runId: "",
+    tenant: "",
+    workflow: "",
+    version: 0,
+    status: 0,
+    epoch: 0,
+    startedMs: 0,
+    endedMs: 0,
+    failure: undefined,
+    failedStep: "",
+    reason: "",
+    idempotencyKey: "",
+    retryingSteps: 0,
+    nextAttemptMs: 0,
+    stepsTotal: 0,
+    stepsSettled: 0,
+    position: 0,
+  };
+}
+
+export const ListedRun: MessageFns<ListedRun> = {
+  encode(message: ListedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    if (message.workflow !== "") {
+      writer.uint32(26).string(message.workflow);
+    }
+    if (message.version !== 0) {
+      writer.uint32(32).uint32(message.version);
+    }
+    if (message.status !== 0) {
+      writer.uint32(40).int32(message.status);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(48).uint32(message.epoch);
+    }
+    if (message.startedMs !== 0) {
+      writer.uint32(56).uint64(message.startedMs);
+    }
+    if (message.endedMs !== 0) {
+      writer.uint32(64).uint64(message.endedMs);
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(74).fork()).join();
+    }
+    if (message.failedStep !== "") {
+      writer.uint32(82).string(message.failedStep);
+    }
+    if (message.reason !== "") {
+      writer.uint32(90).string(message.reason);
+    }
+    if (message.idempotencyKey !== "") {
+      writer.uint32(98).string(message.idempotencyKey);
+    }
+    if (message.retryingSteps !== 0) {
+      writer.uint32(104).uint32(message.retryingSteps);
+    }
+    if (message.nextAttemptMs !== 0) {
+      writer.uint32(112).uint64(message.nextAttemptMs);
+    }
+    if (message.stepsTotal !== 0) {
+      writer.uint32(120).uint32(message.stepsTotal);
+    }
+    if (message.stepsSettled !== 0) {
+      writer.uint32(128).uint32(message.stepsSettled);
+    }
+    if (message.position !== 0) {
+      writer.uint32(136).uint64(message.position);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.workflow = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.status = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.startedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.endedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.failedStep = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.retryingSteps = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.nextAttemptMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.stepsTotal = reader.uint32();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.stepsSettled = reader.uint32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.position = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListedRun {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      workflow: isSet(object.workflow) ? globalThis.String(object.workflow) : "",
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      status: isSet(object.status) ? runStatusFromJSON(object.status) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      startedMs: isSet(object.startedMs)
+        ? globalThis.Number(object.startedMs)
+        : isSet(object.started_ms)
+        ? globalThis.Number(object.started_ms)
+        : 0,
+      endedMs: isSet(object.endedMs)
+        ? globalThis.Number(object.endedMs)
+        : isSet(object.ended_ms)
+        ? globalThis.Number(object.ended_ms)
+        : 0,
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      failedStep: isSet(object.failedStep)
+        ? globalThis.String(object.failedStep)
+        : isSet(object.failed_step)
+        ? globalThis.String(object.failed_step)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      idempotencyKey: isSet(object.idempotencyKey)
+        ? globalThis.String(object.idempotencyKey)
+        : isSet(object.idempotency_key)
+        ? globalThis.String(object.idempotency_key)
+        : "",
+      retryingSteps: isSet(object.retryingSteps)
+        ? globalThis.Number(object.retryingSteps)
+        : isSet(object.retrying_steps)
+        ? globalThis.Number(object.retrying_steps)
+        : 0,
+      nextAttemptMs: isSet(object.nextAttemptMs)
+        ? globalThis.Number(object.nextAttemptMs)
+        : isSet(object.next_attempt_ms)
+        ? globalThis.Number(object.next_attempt_ms)
+        : 0,
+      stepsTotal: isSet(object.stepsTotal)
+        ? globalThis.Number(object.stepsTotal)
+        : isSet(object.steps_total)
+        ? globalThis.Number(object.steps_total)
+        : 0,
+      stepsSettled: isSet(object.stepsSettled)
+        ? globalThis.Number(object.stepsSettled)
+        : isSet(object.steps_settled)
+        ? globalThis.Number(object.steps_settled)
+        : 0,
+      position: isSet(object.position) ? globalThis.Number(object.position) : 0,
+    };
+  },
+
+  toJSON(message: ListedRun): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.workflow !== "") {
+      obj.workflow = message.workflow;
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.status !== 0) {
+      obj.status = runStatusToJSON(message.status);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.startedMs !== 0) {
+      obj.startedMs = Math.round(message.startedMs);
+    }
+    if (message.endedMs !== 0) {
+      obj.endedMs = Math.round(message.endedMs);
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    if (message.failedStep !== "") {
+      obj.failedStep = message.failedStep;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.idempotencyKey !== "") {
+      obj.idempotencyKey = message.idempotencyKey;
+    }
+    if (message.retryingSteps !== 0) {
+      obj.retryingSteps = Math.round(message.retryingSteps);
+    }
+    if (message.nextAttemptMs !== 0) {
+      obj.nextAttemptMs = Math.round(message.nextAttemptMs);
+    }
+    if (message.stepsTotal !== 0) {
+      obj.stepsTotal = Math.round(message.stepsTotal);
+    }
+    if (message.stepsSettled !== 0) {
+      obj.stepsSettled = Math.round(message.stepsSettled);
+    }
+    if (message.position !== 0) {
+      obj.position = Math.round(message.position);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListedRun>): ListedRun {
+    return ListedRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListedRun>): ListedRun {
+    const message = createBaseListedRun();
+    message.runId = object.runId ?? "";
+    message.tenant = object.tenant ?? "";
+    message.workflow = object.workflow ?? "";
+    message.version = object.version ?? 0;
+    message.status = object.status ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.startedMs = object.startedMs ?? 0;
+    message.endedMs = object.endedMs ?? 0;
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
+    message.failedStep = object.failedStep ?? "";
+    message.reason = object.reason ?? "";
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.retryingSteps = object.retryingSteps ?? 0;
+    message.nextAttemptMs = object.nextAttemptMs ?? 0;
+    message.stepsTotal = object.stepsTotal ?? 0;
+    message.stepsSettled = object.stepsSettled ?? 0;
+    message.position = object.position ?? 0;
+    return message;
+  },
+};
+
 function createBaseRunPage(): RunPage {
   return { runs: [], next: "" };
 }
@@ -4650,7 +5243,7 @@ function createBaseRunPage(): RunPage {
 export const RunPage: MessageFns<RunPage> = {
   encode(message: RunPage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.runs) {
-      RunView.encode(v!, writer.uint32(10).fork()).join();
+      ListedRun.encode(v!, writer.uint32(10).fork()).join();
     }
     if (message.next !== "") {
       writer.uint32(18).string(message.next);
@@ -4676,7 +5269,7 @@ export const RunPage: MessageFns<RunPage> = {
               break;
             }
 
-            message.runs.push(RunView.decode(reader, reader.uint32()));
+            message.runs.push(ListedRun.decode(reader, reader.uint32()));
             continue;
           }
           case 2: {
@@ -4701,7 +5294,7 @@ export const RunPage: MessageFns<RunPage> = {
 
   fromJSON(object: any): RunPage {
     return {
-      runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => RunView.fromJSON(e)) : [],
+      runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => ListedRun.fromJSON(e)) : [],
       next: isSet(object.next) ? globalThis.String(object.next) : "",
     };
   },
@@ -4709,7 +5302,7 @@ export const RunPage: MessageFns<RunPage> = {
   toJSON(message: RunPage): unknown {
     const obj: any = {};
     if (message.runs?.length) {
-      obj.runs = message.runs.map((e) => RunView.toJSON(e));
+      obj.runs = message.runs.map((e) => ListedRun.toJSON(e));
     }
     if (message.next !== "") {
       obj.next = message.next;
@@ -4722,7 +5315,7 @@ export const RunPage: MessageFns<RunPage> = {
   },
   fromPartial(object: DeepPartial<RunPage>): RunPage {
     const message = createBaseRunPage();
-    message.runs = object.runs?.map((e) => RunView.fromPartial(e)) || [];
+    message.runs = object.runs?.map((e) => ListedRun.fromPartial(e)) || [];
     message.next = object.next ?? "";
     return message;
   },
