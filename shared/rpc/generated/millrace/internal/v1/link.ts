@@ -15,7 +15,7 @@ export const protobufFileName = "millrace/internal/v1/link.proto";
 
 /** From a gateway to the owner of a shard. The bus carries beside it where the gateway is to be answered. */
 export interface GatewayFrame {
-  /** The session it belongs to, counted from 1 by the gateway for each shard. */
+  /** The session it belongs to: a number higher than that of any session the process has begun before, from 1. */
   session: number;
   /** Its place in the session, from 1. The first frame is empty: the gateway asks who is there. */
   number: number;
@@ -67,7 +67,7 @@ export interface ShardFrame {
   pulled: PulledTasks[];
   /** Ends of runs. */
   ends: RunEnd[];
-  /** Task types with a new number of waiting tenants. */
+  /** Task types with something new, and how many tenants wait for them by now. */
   demands: TaskDemand[];
   /** Answers to `run_queries`. */
   runs: RunAnswer[];
@@ -338,7 +338,7 @@ export interface Reply {
   epoch: number;
   /** It was settled before: nothing new happened. */
   repeated: boolean;
-  /** The run, where it is another one than the command named: a start whose key had started one before. */
+  /** With `repeated`, the run: a start may find that its key had started another one. Empty = the one the command named. */
   runId: string;
   /** Why it was refused; absent = it was not. */
   refusal: Refusal | undefined;
@@ -409,6 +409,10 @@ export interface PulledTasks {
   tasks: Task[];
   /** Credits that found no task. */
   released: number;
+  /** Whether this is the last part of the answer. */
+  isLast: boolean;
+  /** With the last part: what still waits of the pull's types. A type that is not named has nothing to give. */
+  left: TaskDemand[];
 }
 
 /** An attempt as a worker sees it. Fields 1 to 5 name it, as in AttemptRef. */
@@ -4195,7 +4199,7 @@ export const TaskDemand: MessageFns<TaskDemand> = {
 };
 
 function createBasePulledTasks(): PulledTasks {
-  return { ref: 0, tasks: [], released: 0 };
+  return { ref: 0, tasks: [], released: 0, isLast: false, left: [] };
 }
 
 export const PulledTasks: MessageFns<PulledTasks> = {
@@ -4208,6 +4212,12 @@ export const PulledTasks: MessageFns<PulledTasks> = {
     }
     if (message.released !== 0) {
       writer.uint32(24).uint32(message.released);
+    }
+    if (message.isLast !== false) {
+      writer.uint32(32).bool(message.isLast);
+    }
+    for (const v of message.left) {
+      TaskDemand.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -4249,6 +4259,22 @@ export const PulledTasks: MessageFns<PulledTasks> = {
             message.released = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isLast = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.left.push(TaskDemand.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4266,6 +4292,12 @@ export const PulledTasks: MessageFns<PulledTasks> = {
       ref: isSet(object.ref) ? globalThis.Number(object.ref) : 0,
       tasks: globalThis.Array.isArray(object?.tasks) ? object.tasks.map((e: any) => Task.fromJSON(e)) : [],
       released: isSet(object.released) ? globalThis.Number(object.released) : 0,
+      isLast: isSet(object.isLast)
+        ? globalThis.Boolean(object.isLast)
+        : isSet(object.is_last)
+        ? globalThis.Boolean(object.is_last)
+        : false,
+      left: globalThis.Array.isArray(object?.left) ? object.left.map((e: any) => TaskDemand.fromJSON(e)) : [],
     };
   },
 
@@ -4280,6 +4312,12 @@ export const PulledTasks: MessageFns<PulledTasks> = {
     if (message.released !== 0) {
       obj.released = Math.round(message.released);
     }
+    if (message.isLast !== false) {
+      obj.isLast = message.isLast;
+    }
+    if (message.left?.length) {
+      obj.left = message.left.map((e) => TaskDemand.toJSON(e));
+    }
     return obj;
   },
 
@@ -4291,6 +4329,8 @@ export const PulledTasks: MessageFns<PulledTasks> = {
     message.ref = object.ref ?? 0;
     message.tasks = object.tasks?.map((e) => Task.fromPartial(e)) || [];
     message.released = object.released ?? 0;
+    message.isLast = object.isLast ?? false;
+    message.left = object.left?.map((e) => TaskDemand.fromPartial(e)) || [];
     return message;
   },
 };
