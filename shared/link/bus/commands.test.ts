@@ -215,8 +215,9 @@ describe("owners", () => {
     expect(gateway.replies.get(ref)).toMatchObject({ type: "done", repeated: false });
   });
 
-  it("that begin anew in the same process are asked again for what they forgot", async () => {
+  it("that begin anew in the same process are asked again for what they forgot, though nobody hears them say so", async () => {
     const { bench, node, gateway } = await opened();
+    bench.hub.loses = ({ subject }) => subject === SUBJECTS.owner;
     node.shard.latencyMs = 100;
     const refs = Array.from({ length: 5 }, () => gateway.send(bench.startOf()));
     await bench.settle();

@@ -94,7 +94,7 @@ describe("a shard in this process", () => {
     node.shard.serve();
     await bench.settle();
     gateway.pull(1);
-    expect([gateway.held.size, gateway.spoken]).toEqual([1, 0]);
+    expect([gateway.given.length, gateway.spoken]).toEqual([1, 0]);
   });
 
   it("I3: that is let go of before it has answered is believed what it has done", async () => {
@@ -109,6 +109,19 @@ describe("a shard in this process", () => {
     await gateway.ask(terminate(runId));
     await bench.clock.advance(200);
     expect(gateway.ends).toHaveLength(1);
+  });
+
+  it("that is let go of is not believed what it refuses after that", async () => {
+    const { bench, gateway, node } = await opened();
+    node.shard.latencyMs = 20;
+    const ref = gateway.send(terminate(bench.startOf().runId));
+    gateway.shards.unhost(SHARD);
+    node.server.close();
+    await bench.clock.advance(100);
+    expect(gateway.replies.get(ref)).toBeUndefined();
+    await bench.serve("n2");
+    await bench.settle();
+    expect(gateway.replies.get(ref)).toMatchObject({ refusal: { code: "RUN_NOT_FOUND" } });
   });
 
   it("whose tasks were all taken is not asked for more before it has news", async () => {

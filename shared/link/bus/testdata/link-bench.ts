@@ -108,6 +108,8 @@ export class BenchGateway implements Origin, TaskSink {
   readonly suspected: ShardId[] = [];
   /** In the hands of its workers. */
   readonly held = new Map<string, HeldAttempt>();
+  /** Every task it was ever given, by name. */
+  readonly given: string[] = [];
   /** Credits that pulls have and were not answered for. */
   spoken = 0;
   readonly #bench: LinkBench;
@@ -187,6 +189,7 @@ export class BenchGateway implements Origin, TaskSink {
   }
 
   take(task: Task): void {
+    this.given.push(nameOf(task));
     this.held.set(nameOf(task), { ...tokenOf(task), isKnown: true });
   }
 
