@@ -100,7 +100,7 @@ bench-peers: install ## Measure Millrace and other engines in turn, and print th
 	node loadtest/peers/main.ts
 
 .PHONY: lint
-lint: install ## Check laws, types, formatting and protos.
+lint: install ## Check laws, types, formatting, protos, and that nothing lies about unused.
 	npm run --silent lint
 
 .PHONY: dead-code

@@ -87,7 +87,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
   const connectors = startConnectors({
     address: gateway.grpcAddress,
     capacity: config.connectors.capacity,
-    http: { allow: config.connectors.httpAllow },
+    http: { allow: config.connectors.httpAllow, ownPorts: gateway.ports },
   });
   return {
     gateway,

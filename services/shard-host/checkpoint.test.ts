@@ -94,6 +94,41 @@ describe("a checkpoint", () => {
       }
   });
 
+  it("I9: writes a definition once, with the first checkpoint after it was pinned", async () => {
+    const bench = await ShardBench.open(ONE_STEP, TWO_STEPS);
+    const pinned: string[] = [];
+    const write = bench.disk.write.bind(bench.disk);
+    bench.disk.write = (slice) => {
+      pinned.push(...slice.pinned.map(({ name }) => name));
+      write(slice);
+    };
+    for (const workflow of ["one", "one", "two"]) {
+      await bench.start(workflow);
+      await bench.checkpoint();
+    }
+    await bench.crash();
+    await bench.start("one");
+    await bench.start("two");
+    await bench.checkpoint();
+    expect(pinned).toEqual(["t/one@1", "t/two@1"]);
+  });
+
+  it("I6: a definition outlives a crash after any slice of the checkpoint that first holds it", async () => {
+    for (let kept = 0; kept <= 1; kept++) {
+      const bench = await ShardBench.open(ONE_STEP);
+      for (let index = 0; index < 600; index++) bench.send(bench.startOf("one"));
+      await bench.settle();
+      bench.slices.push({ type: "written" }, { type: "failed", reason: "the process dies here" });
+      await bench.checkpoint();
+      expect(bench.disk.tables.pinned.size).toBe(1);
+      await bench.crash(kept);
+      await bench.checkpoint();
+      expect(bench.disk.unflushed).toBe(0);
+      await bench.crash();
+      expect(bench.pull(1000)).toHaveLength(600);
+    }
+  });
+
   it("I1: nothing that is not durable reaches the store", async () => {
     const bench = await ShardBench.open(ONE_STEP);
     const kept = await bench.start("one");

@@ -4,17 +4,20 @@
 //    written with the shard holding still for one record (`hold`), since some may never be at rest otherwise.
 // 2. Whatever changed up to `target` is written, in its newest durable form: a live run may have ended meanwhile.
 // 3. Every row carries its run's position; `meta` of the last slice says that everything up to `target` is in.
-// 4. The journal is truncated only after the store says that all slices are on disk.
+// 4. A pinned definition is written once, by the first checkpoint after it was pinned: there may be 256 MiB of them.
+// 5. The journal is truncated only after the store says that all slices are on disk.
 
 import type { Clock } from "@millrace/clock/clock.ts";
 import { encodeRunState } from "@millrace/codec/run-state-v1.ts";
 import type { Journal } from "@millrace/journal/journal.ts";
 import { type Position, position, type RunId } from "@millrace/model/ids.ts";
+import type { DefinitionPinned } from "@millrace/model/run-events.ts";
 import type {
   CheckpointMeta,
   EndedRow,
   KeyRow,
   LiveRow,
+  PinnedRow,
   ReopenedRow,
   Slice,
   SliceOutcome,
@@ -24,7 +27,7 @@ import { type Actor, type EndedRun, liveStatus, OWED_AT_ONCE_MS, storedDueMs } f
 import type { Commit } from "./commit.ts";
 import { SLICE_BYTES_MAX, SLICE_ROWS_MAX } from "./limits.ts";
 import type { ShardMemory } from "./memory.ts";
-import { encodeMeta } from "./meta.ts";
+import { pinnedRow } from "./pinned-row.ts";
 
 /** What a checkpoint works with. */
 export interface CheckpointScene {
@@ -47,6 +50,7 @@ export class Checkpoint {
   /** Runs that changed up to the target and are not written yet, whatever has become of them since. */
   #pending: RunId[];
   readonly #keys: KeyRow[];
+  readonly #pinned: DefinitionPinned[];
   #stopped = false;
 
   constructor(scene: CheckpointScene, done: (outcome: SliceOutcome) => void) {
@@ -59,12 +63,18 @@ export class Checkpoint {
     this.#pending = [...memory.actors.overlay.keys()];
     for (const actor of memory.actors.live.values()) if (actor.dirty) this.#pending.push(actor.runId);
     this.#keys = memory.keys.upTo(this.#target);
+    this.#pinned = memory.plans.upTo(this.#target);
+  }
+
+  /** How many rows are to be written at least. */
+  get #left(): number {
+    return this.#pending.length + this.#keys.length + this.#pinned.length;
   }
 
   /** Writes the first slice; the others follow by themselves. */
   start(): void {
     if (this.#stopped) return;
-    const slice = this.#pending.length + this.#keys.length > SLICE_ROWS_MAX ? this.#gather() : null;
+    const slice = this.#left > SLICE_ROWS_MAX ? this.#gather() : null;
     // Few are left, or none is at rest: then the shard holds still.
     if (slice === null || slice.empty)
       this.#scene.hold(() => {
@@ -81,13 +91,12 @@ export class Checkpoint {
   /** Everything is acked: what is left goes with the shard's own state, if it fits into one slice. */
   #atRest(): void {
     const slice = this.#gather();
-    if (this.#pending.length + this.#keys.length > 0) return this.#write(slice.build(null), () => this.#next());
+    if (this.#left > 0) return this.#write(slice.build(null), () => this.#next());
     const meta: CheckpointMeta = {
       position: this.#target,
       chain: this.#chain,
       term: this.#scene.commit.term,
       timeMs: this.#timeMs,
-      body: encodeMeta(this.#scene.memory.plans.events()),
     };
     this.#write(slice.build(meta), () => this.#flush());
   }
@@ -114,6 +123,7 @@ export class Checkpoint {
       for (const row of slice.ended) endedWritten(this.#scene.memory, row);
       for (const row of slice.live) liveWritten(this.#scene.memory, row);
       this.#scene.memory.keys.forget(slice.keys);
+      this.#scene.memory.plans.stored(slice.pinned);
       then();
     });
   }
@@ -123,6 +133,7 @@ export class Checkpoint {
     const { commit, memory } = this.#scene;
     const slice = new SliceBuilder();
     const restless: RunId[] = [];
+    while (slice.hasRoom && this.#pinned.length > 0) slice.addPinned(this.#pinned.pop());
     while (slice.hasRoom && this.#pending.length > 0) {
       const runId = this.#pending.pop();
       if (runId === undefined) break;
@@ -166,6 +177,7 @@ function liveWritten(memory: ShardMemory, row: LiveRow): void {
 
 /** Collects rows up to a slice's bounds. */
 class SliceBuilder {
+  readonly #pinned: PinnedRow[] = [];
   readonly #live: LiveRow[] = [];
   readonly #reopened: ReopenedRow[] = [];
   readonly #ended: EndedRow[] = [];
@@ -197,6 +209,13 @@ class SliceBuilder {
     this.#count(bytes.length);
   }
 
+  addPinned(event: DefinitionPinned | undefined): void {
+    if (event === undefined) return;
+    const row = pinnedRow(event);
+    this.#pinned.push(row);
+    this.#count(row.bytes.length);
+  }
+
   addKey(key: KeyRow | undefined): void {
     if (key === undefined) return;
     this.#keys.push(key);
@@ -204,7 +223,14 @@ class SliceBuilder {
   }
 
   build(meta: CheckpointMeta | null): Slice {
-    return { live: this.#live, reopened: this.#reopened, ended: this.#ended, keys: this.#keys, meta };
+    return {
+      pinned: this.#pinned,
+      live: this.#live,
+      reopened: this.#reopened,
+      ended: this.#ended,
+      keys: this.#keys,
+      meta,
+    };
   }
 
   #reopen(row: ReopenedRow | null): void {

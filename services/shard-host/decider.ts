@@ -17,7 +17,6 @@ import type { Actor } from "./actors.ts";
 import { forgetTask } from "./dispatch/run-tasks.ts";
 import type { EndWatch } from "./end-watch.ts";
 import { TURN_BYTES_MAX } from "./limits.ts";
-import { payloadCharacters } from "./live-room.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { PinnedPlan } from "./plans.ts";
@@ -32,12 +31,6 @@ export type FindDefinition = (
   version: number,
 ) => RegisteredDefinition | undefined;
 
-/** Blobs that must be loaded before a letter can be decided. */
-export interface Missing {
-  readonly runId: RunId;
-  readonly refs: readonly BlobRef[];
-}
-
 /** The plan of a run nobody knows: deciding about it looks at no step. */
 const NO_PLAN: Plan = {
   definition: { name: workflowName(""), triggers: [], steps: [], output: null, hasOutput: false, timeoutMs: 0 },
@@ -45,8 +38,10 @@ const NO_PLAN: Plan = {
   roots: [],
   output: { type: "passed", from: -1 },
   timeoutMs: 0,
-  parsed: new Set(),
 };
+
+/** What most commands know to be lost. */
+const NO_BLOBS: readonly BlobRef[] = [];
 
 /** Spreads the turn's seed over its commands (the golden ratio in 32 bits). */
 const SEED_STEP = 0x9e3779b9;
@@ -65,17 +60,13 @@ export class Decider {
   }
 
   /**
-   * Decides a letter into the turn. Or says which blobs must be loaded first; or `next-turn` when the record has no room
-   * left beside the definition it had to pin. Then the letter is to be decided again.
+   * Decides a letter into the turn. `next-turn`: the record has no room left beside the definition it had to pin; then the
+   * letter is to be decided again.
    */
-  decide(letter: Letter, turn: Turn, seed: number): Missing | "next-turn" | undefined {
+  decide(letter: Letter, turn: Turn, seed: number): "next-turn" | undefined {
     const { command } = letter;
     if (command.type === "start") return this.#start(letter, command, turn, seed);
     const actor = this.#memory.actors.load(command.runId);
-    if (actor !== undefined) {
-      const refs = this.#memory.texts.missing(actor, command);
-      if (refs.length > 0) return { runId: command.runId, refs };
-    }
     turn.letters.push(letter);
     // Its timer has gone off; looking at it asks for the next one.
     if (actor !== undefined && command.type === "timer-due") actor.armedMs = 0;
@@ -89,8 +80,8 @@ export class Decider {
     return undefined;
   }
 
-  #start(letter: Letter, command: StartRun, turn: Turn, seed: number): Missing | "next-turn" | undefined {
-    const { actors, keys, texts } = this.#memory;
+  #start(letter: Letter, command: StartRun, turn: Turn, seed: number): "next-turn" | undefined {
+    const { actors, keys } = this.#memory;
     const known = command.idempotencyKey === "" ? undefined : keys.get(command.tenant, command.idempotencyKey);
     const again = actors.load(known?.runId ?? command.runId);
     if (known !== undefined) {
@@ -112,15 +103,12 @@ export class Decider {
       return undefined;
     }
     if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
-    const refs = texts.missingInput(command.input, pinned.plan.parsed);
-    if (refs.length > 0) return { runId: command.runId, refs };
     turn.letters.push(letter);
     const decision = this.#decision(undefined, pinned.plan, turn, seed);
     const from = mark(turn);
     decide(decision, command);
     if (decision.run === undefined) throw new Error(`Starting ${command.runId} made no run.`);
     const actor = actors.add(decision.run, pinned.plan, turn.position);
-    actor.hasBlobs = typeof command.input !== "string";
     if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
     if (letter.notifyEnd && letter.origin !== null) this.#ends.add(command.runId, letter.origin, letter.ref);
     this.#settle(actor, turn, from);
@@ -145,7 +133,7 @@ export class Decider {
       body,
     } as const;
     turn.pin(event);
-    return this.#memory.plans.pin(event);
+    return this.#memory.plans.pin(event, turn.position);
   }
 
   #decision(run: RunState | undefined, plan: Plan, turn: Turn, seed: number): Decision {
@@ -156,9 +144,11 @@ export class Decider {
       events: turn.events,
       reactions: turn.reactions,
       blobText: this.#memory.texts.text,
+      lost: NO_BLOBS,
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
       advanceAsked: false,
+      loadAsked: false,
     };
   }
 
@@ -173,6 +163,7 @@ export class Decider {
     turn.seal();
     actor.position = turn.position;
     actor.dirty = true;
+    actors.weigh(actor);
     for (let index = from.events; index < turn.events.length; index++) this.#fileEvent(actor, turn.events[index]);
     if (this.#watched(actor.runId)) turn.watched.add(actor.runId);
     for (let index = from.reactions; index < turn.reactions.length; index++) {
@@ -195,18 +186,15 @@ export class Decider {
         return;
       case "timer":
       case "advance":
+      case "load":
         return;
     }
   }
 
   #fileEvent(actor: Actor, event: RunEvent | undefined): void {
     if (event === undefined) return;
-    this.#memory.actors.grow(actor, payloadCharacters(event));
     switch (event.type) {
       case "step-completed":
-        if (typeof event.output !== "string") actor.hasBlobs = true;
-        forgetTask(actor, event.step, event.item);
-        return;
       case "attempt-failed":
       case "attempt-cancelled":
         forgetTask(actor, event.step, event.item);
@@ -251,7 +239,8 @@ export class Decider {
   #answer(letter: Letter, decided: Decided, turn: Turn, run: RunState | undefined): void {
     if (letter.origin === null) return;
     if ("code" in decided) return refuse(letter, decided, turn);
-    turn.reply(letter.origin, done(letter.ref, letter.command.runId, decided.repeated, run?.epoch ?? 0));
+    const epoch = decided.epoch > 0 ? decided.epoch : (run?.epoch ?? 0);
+    turn.reply(letter.origin, done(letter.ref, letter.command.runId, decided.repeated, epoch));
   }
 }
 

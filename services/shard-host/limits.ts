@@ -1,4 +1,5 @@
 // The bounds of one shard, each with its reason (I9).
+import { BLOBS_READ_BYTES_MAX } from "@millrace/core/run/blobs.ts";
 import { COMMAND_RECORD_BYTES_MAX } from "@millrace/core/run/decision.ts";
 import { RECORD_BYTES_MAX } from "@millrace/journal/journal.ts";
 import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
@@ -68,8 +69,16 @@ export const LIST_BYTES_MAX = 2 * 1024 * 1024;
 /** Looking through items in memory for those that retry counts as reading so much of each: 250,000 a page. */
 export const LIST_ITEM_BYTES = 8;
 
-/** Text of blobs that expressions or joined lists need, kept for the next look. */
+/** Texts of blobs that are kept after an expression read them. */
 export const BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * Loads of blobs at a time, each of at most BLOBS_READ_BYTES_MAX: Node.js reads files on four threads, so that more would
+ * hold more and bring nothing sooner.
+ */
+export const LOADS_MAX = 4;
+
+// What a load brought must still be there when its run goes on.
+if (BLOBS_READ_BYTES_MAX > BLOB_TEXT_BYTES_MAX) throw new Error("A load brings more text than is kept.");
 /** How often a full disk is tried again. */
 export const FULL_RETRY_MS = 500;
 /** How often a journal whose last append is unknown is opened again, until it opens. */

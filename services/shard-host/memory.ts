@@ -5,6 +5,7 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { Store } from "@millrace/store/store.ts";
 import { Actors } from "./actors.ts";
+import { BlobLoads } from "./blob-loads.ts";
 import { BlobTexts } from "./blob-texts.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
 import { Keys } from "./keys.ts";
@@ -16,6 +17,7 @@ export interface ShardMemory {
   readonly actors: Actors;
   readonly keys: Keys;
   readonly texts: BlobTexts;
+  readonly loads: BlobLoads;
   readonly dispatch: Dispatch;
   readonly timers: Timers;
 }
@@ -30,7 +32,8 @@ export interface MemoryParts {
 export function emptyMemory({ store, blobs, clock }: MemoryParts, holders: ReadonlySet<TaskHolder>): ShardMemory {
   const plans = new Plans();
   const actors = new Actors(store, plans);
-  const texts = new BlobTexts(blobs, clock);
+  const texts = new BlobTexts(blobs);
+  const loads = new BlobLoads(texts, clock);
   const dispatch = new Dispatch(holders);
-  return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers() };
+  return { plans, actors, keys: new Keys(store), texts, loads, dispatch, timers: new Timers() };
 }

@@ -23,6 +23,8 @@ import type { Changed } from "./watches.ts";
 export class Node implements Shards {
   readonly shards: readonly Shard[];
   #sink: TaskSink | null = null;
+  /** Whether those who had attempts when an earlier process ended had the time to announce them. */
+  #workersAreBack = false;
   /** The shard that is asked first at the next pull, so that none is always last. */
   #first = 0;
 
@@ -108,6 +110,11 @@ export class Node implements Shards {
     for (const [shard, theirs] of this.#byShard(attempts)) shard.tasks.giveBack(sink, theirs);
   }
 
+  workersAreBack(): void {
+    this.#workersAreBack = true;
+    for (const shard of this.shards) shard.tasks.workersAreBack();
+  }
+
   /** Whether there is such a run; undefined = cannot be said now. */
   knows(runId: RunId): boolean | undefined {
     return this.#shardOf(runId).knows(runId);
@@ -117,15 +124,16 @@ export class Node implements Shards {
     this.#sink = sink;
     for (const shard of this.shards) {
       shard.tasks.connect(sink);
-      // It knows nothing of what workers have in their hands.
-      shard.onTerm(() =>
-        this.#hold(
-          shard,
-          [...sink.holding()].filter(({ runId }) => this.#shardOf(runId) === shard),
-          true,
-        ),
-      );
+      shard.onTerm(() => this.#tellHeld(shard, sink));
     }
+  }
+
+  /** A shard that begins to serve knows nothing of what workers have in their hands. */
+  #tellHeld(shard: Shard, sink: TaskSink): void {
+    const held = [...sink.holding()].filter(({ runId }) => this.#shardOf(runId) === shard);
+    this.#hold(shard, held, true);
+    // Nobody but this one gateway has any.
+    if (this.#workersAreBack) shard.tasks.workersAreBack();
   }
 
   #hold(shard: Shard, attempts: readonly HeldAttempt[], isAll: boolean): void {

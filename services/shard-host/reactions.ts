@@ -23,14 +23,14 @@ function withdraw(order: Withdrawal, { dispatch }: ShardMemory, post: (letter: L
   for (const task of dispatch.withdraw(order)) post(cancelledUnstarted(task));
 }
 
-/** Performs one reaction: of a durable turn, or owed after a take-over. */
+/** Performs one reaction: of a durable turn, or owed after a take-over, as dispatches always are here. */
 export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: Letter) => void): void {
-  const { actors, dispatch, timers } = memory;
+  const { actors, dispatch, loads, timers } = memory;
   switch (reaction.type) {
     case "dispatch": {
       const actor = actors.live.get(reaction.runId);
       // It may have ended since, or moved on; then nobody is owed this attempt.
-      if (actor !== undefined && actor.run.epoch === reaction.epoch) dispatch.add(dispatchedTask(actor, reaction));
+      if (actor !== undefined && actor.run.epoch === reaction.epoch) dispatch.owe(dispatchedTask(actor, reaction));
       return;
     }
     case "timer": {
@@ -43,7 +43,13 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
     }
     case "advance": {
       const actor = actors.live.get(reaction.runId);
-      if (actor !== undefined) post(internal({ type: "advance", tenant: actor.tenant, runId: reaction.runId }));
+      if (actor !== undefined)
+        post(internal({ type: "advance", tenant: actor.tenant, runId: reaction.runId, lost: [] }));
+      return;
+    }
+    case "load": {
+      const actor = actors.live.get(reaction.runId);
+      if (actor !== undefined) loads.order(actor, reaction.blobs);
       return;
     }
     case "withdraw":

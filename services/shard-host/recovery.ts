@@ -6,9 +6,8 @@ import { position, type RunId } from "@millrace/model/ids.ts";
 import type { JournalEvent, RunEvent, RunStarted } from "@millrace/model/run-events.ts";
 import type { Store } from "@millrace/store/store.ts";
 import type { Actor } from "./actors.ts";
-import { payloadCharacters } from "./live-room.ts";
 import type { ShardMemory } from "./memory.ts";
-import { decodeMeta } from "./meta.ts";
+import { readPinnedRow } from "./pinned-row.ts";
 
 /** The store is ahead of the journal: what it holds cannot be trusted to have happened. */
 export class StoreAheadOfJournal extends Error {
@@ -31,7 +30,7 @@ export async function recover(
   progress: (records: number) => void,
 ): Promise<Recovered> {
   const meta = store.meta();
-  if (meta !== null) for (const pinned of decodeMeta(meta.body)) memory.plans.pin(pinned);
+  store.pinned((bytes) => readPinnedRow(bytes, (pinned) => memory.plans.restore(pinned)));
   const from = meta?.position ?? 0;
   const tail = journal.tail();
   if (from > tail.position)
@@ -71,7 +70,7 @@ class Replay {
       case "shard-claimed":
         return;
       case "definition-pinned":
-        this.#memory.plans.pin(event);
+        this.#memory.plans.pin(event, record.position);
         return;
       default:
         this.#runEvent(event, record);
@@ -91,7 +90,7 @@ class Replay {
     evolve(actor.run, event, record.timeMs);
     actor.position = record.position;
     actor.dirty = true;
-    if (!wasEnded) actors.grow(actor, payloadCharacters(event));
+    actors.weigh(actor);
     if (wasEnded && actor.run.endedMs === 0) actors.revive(actor);
     if (event.type === "run-ended") actors.end(actor, event.status);
   }
@@ -116,7 +115,6 @@ class Replay {
       throw new Error(`Record ${record.position} starts ${event.runId} of a workflow that is not pinned.`);
     const run = evolve(undefined, event, record.timeMs);
     const actor = actors.add(run, pinned.plan, record.position);
-    actors.grow(actor, payloadCharacters(event));
     actor.dirty = true;
   }
 

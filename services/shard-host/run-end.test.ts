@@ -22,5 +22,6 @@ describe("the end of a run whose output is a list with blobs in it", () => {
       { ref: 1, status: "completed", output: [NOWHERE, "2"] },
       { ref: again, status: "completed", output: [NOWHERE, "2"] },
     ]);
+    expect(bench.blobs.reads).toEqual([]);
   });
 });

@@ -29,8 +29,6 @@ export interface ShardParts {
   readonly tellWatchers: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
   readonly broken: (error: unknown, lost: readonly Turn[]) => void;
-  /** Something waits in the mailbox. */
-  readonly wake: () => void;
 }
 
 export interface Serving {
@@ -99,7 +97,6 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     mailbox,
     clock,
     observer,
-    wakeShard: parts.wake,
     performed: (turn) => {
       if (turn.watched.size > 0) parts.tellWatchers(turn);
       timekeeper.arm();

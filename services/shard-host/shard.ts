@@ -68,7 +68,6 @@ export class Shard implements LocalShard {
       watches: this.#watches,
       holders: this.tasks.holders,
       tellWatchers: (turn) => this.#watches.touched(turn.watched),
-      wake: () => this.wake(),
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
         if (this.#phase.type === "serving") this.#endServing(this.#phase.serving);
@@ -199,6 +198,7 @@ export class Shard implements LocalShard {
     }
     this.#phase = { type: "serving", serving };
     this.#term = serving.commit.term;
+    serving.memory.dispatch.holdBack();
     for (const began of [...this.#began]) began(this.#term);
     serving.timekeeper.takeOver();
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.

@@ -21,7 +21,8 @@ const FAULT_KINDS = [
   ...["append unknown, not written", "append stale", "append full", "claim unknown", "disk full", "acks slow"],
   ...["store full", "store failed", "clock back", "clock forward", "usurped", "graceful stop"],
   ...["worker died", "worker reconnected", "worker silent", "worker drained"],
-  ...["result twice", "result late", "result never", "blob of a result"],
+  ...["result twice", "result late", "result never", "result of another's attempt", "blob of a result"],
+  ...["blob unreadable", "blob slow", "blob lost"],
 ].map((name) => `fault: ${name}`);
 
 const ANSWER_KINDS = [

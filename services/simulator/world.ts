@@ -9,11 +9,12 @@ import { Prng } from "@millrace/clock/prng.ts";
 import { drain, VirtualClock } from "@millrace/clock/virtual.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { slotOfRun } from "@millrace/core/run-id.ts";
+import { WORKERS_BACK_MS } from "@millrace/gateway/tasks/worker-link.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { MemoryDisk } from "@millrace/store/memory/memory-store.ts";
-import { burst, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
+import { burst, burstSize, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
 import { Client, TAKE_MS_MAX, workflowNames } from "./actors/client.ts";
 import { tidyUp } from "./actors/janitor.ts";
 import type { Scene } from "./actors/scene.ts";
@@ -213,6 +214,11 @@ export class World implements Scene, Victim {
     void this.#server.registry.register(tenant, randomDefinition(this.#prng, name), "");
   }
 
+  lostBlob(runId: RunId): void {
+    this.trace(`a blob of run ${runId} is lost`);
+    this.see({ type: "blob-lost", runId });
+  }
+
   // Processes.
 
   #boot(): void {
@@ -232,6 +238,7 @@ export class World implements Scene, Victim {
     this.trace(`process ${serial} serves`);
     for (const client of this.#clients) client.connect(server);
     for (const worker of this.#workers) worker.connect(server);
+    server.clock.after(WORKERS_BACK_MS, () => server.node.workersAreBack());
   }
 
   /** As a supervisor would: tries again. */
@@ -389,10 +396,4 @@ export class World implements Scene, Victim {
         );
     this.see({ type: "over" });
   }
-}
-
-/** Mostly one that the mailbox takes whole, so that a quiet tenant's start waits with it; else one beyond any small bound. */
-function burstSize(prng: Prng): number {
-  const drawn = prng.below(300);
-  return drawn < 210 ? 60 + (drawn % 90) : 100 + drawn;
 }

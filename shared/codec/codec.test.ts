@@ -147,6 +147,7 @@ describe("golden files", () => {
     const tasks = ["scheduled", "backoff", "completed", "failed", "abandoned"];
     expect(new Set(steps.map(({ status }) => status))).toEqual(new Set([...states, ...tasks]));
     expect(new Set(items)).toEqual(new Set([...tasks, "none"]));
+    expect(runs.some(({ retries }) => retries.length > 0)).toBe(true);
   });
 });
 

@@ -5,10 +5,8 @@
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import type { Payload } from "@millrace/model/payload.ts";
 import type {
-  AttemptLog,
   BufferedSignal,
-  ErrorCount,
-  FailedAttempt,
+  RequestedRetry,
   RunHead,
   RunState,
   RunStatus,
@@ -16,6 +14,7 @@ import type {
   StepState,
   TaskState,
 } from "@millrace/model/run-state.ts";
+import { distance, instant, logValue, readLog, someLog } from "./attempt-log-v1.ts";
 import {
   CodecError,
   failureValue,
@@ -31,7 +30,7 @@ import {
 
 const VERSION = 1;
 /** How many values stand before the signals. */
-const HEAD_VALUES = 21;
+const HEAD_VALUES = 22;
 /** A step nobody touched yet; one object for all, as in `evolve`. */
 const PENDING: StepState = { status: "pending" };
 
@@ -41,7 +40,8 @@ export function encodeRunState(run: RunState): Buffer {
   out.push(payloadValue(run.input), nullableInputValue(run.output), runFailureValue(run.failure), run.reason);
   out.push(run.idempotencyKey, run.inputHash, run.traceparent);
   out.push(run.epochStartedMs - base, distance(run.endedMs, base), distance(run.cancelDeadlineMs, base));
-  out.push(run.openSteps, run.openAttempts, run.retryRequestId);
+  out.push(run.openSteps, run.openAttempts, run.stateBytes);
+  out.push(run.retries.length === 0 ? null : run.retries.map(({ requestId, epoch }) => [requestId, epoch]));
   out.push(run.signals.length === 0 ? null : run.signals.map((signal) => [signal.name, payloadValue(signal.payload)]));
   out.push(run.signalIds.length === 0 ? null : [...run.signalIds]);
   out.push(run.steps.length);
@@ -98,7 +98,8 @@ function readHead(from: ValueReader): RunState {
     cancelDeadlineMs: instant(from, base),
     openSteps: from.number(),
     openAttempts: from.number(),
-    retryRequestId: from.string(),
+    stateBytes: from.number(),
+    retries: retries(from),
     signals: [],
     signalIds: [],
     steps: [],
@@ -297,54 +298,6 @@ function readTask(code: number, from: ValueReader, base: number): TaskState {
   }
 }
 
-function logValue(log: AttemptLog | null, base: number): Value {
-  if (log === null) return null;
-  const attempts = [log.first, ...log.recent].map((attempt) => [
-    attempt.attempt,
-    attempt.scheduledMs - base,
-    distance(attempt.startedMs, base),
-    attempt.endedMs - base,
-    attempt.worker,
-    failureValue(attempt.failure),
-    nullablePayloadValue(attempt.logs),
-  ]);
-  return [attempts, log.errors.map((error) => [error.code, error.message, error.count])];
-}
-
-function someLog(from: ValueReader, base: number): AttemptLog {
-  const log = readLog(from, base);
-  if (log === null) throw new CodecError("A failed task has no attempts.");
-  return log;
-}
-
-function readLog(from: ValueReader, base: number): AttemptLog | null {
-  if (from.isNull()) return null;
-  const parts = from.list();
-  const attempts = parts.list();
-  const first = readAttempt(attempts.list(), base);
-  const recent: FailedAttempt[] = [];
-  while (!attempts.done) recent.push(readAttempt(attempts.list(), base));
-  const errors: ErrorCount[] = [];
-  const counts = parts.list();
-  while (!counts.done) {
-    const error = counts.list();
-    errors.push({ code: error.string(), message: error.string(), count: error.number() });
-  }
-  return { first, recent, errors };
-}
-
-function readAttempt(from: ValueReader, base: number): FailedAttempt {
-  return {
-    attempt: from.number(),
-    scheduledMs: from.number() + base,
-    startedMs: instant(from, base),
-    endedMs: from.number() + base,
-    worker: workerName(from.string()),
-    failure: from.failure(),
-    logs: from.nullablePayload(),
-  };
-}
-
 function signals(from: ValueReader): BufferedSignal[] {
   if (from.isNull()) return [];
   const parts = from.list();
@@ -356,20 +309,23 @@ function signals(from: ValueReader): BufferedSignal[] {
   return buffered;
 }
 
+function retries(from: ValueReader): RequestedRetry[] {
+  if (from.isNull()) return [];
+  const parts = from.list();
+  const requested: RequestedRetry[] = [];
+  while (!parts.done) {
+    const retry = parts.list();
+    requested.push({ requestId: retry.string(), epoch: retry.number() });
+  }
+  return requested;
+}
+
 function strings(from: ValueReader): string[] {
   if (from.isNull()) return [];
   const parts = from.list();
   const texts: string[] = [];
   while (!parts.done) texts.push(parts.string());
   return texts;
-}
-
-function distance(ms: number, base: number): Value {
-  return ms === 0 ? null : ms - base;
-}
-
-function instant(from: ValueReader, base: number): number {
-  return from.isNull() ? 0 : from.number() + base;
 }
 
 function runStatus(text: string): RunStatus {

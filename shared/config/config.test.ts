@@ -37,7 +37,7 @@ describe("configuration", () => {
   });
 
   test("reads JSON and lists, in the environment with commas", () => {
-    const allow = ["10.0.0.0/8", "::1"];
+    const allow = ["10.0.0.0/8", "::1", "127.0.0.1:9000", "[::1]:9000"];
     const file = readConfig(input(JSON.stringify({ connectors: { httpAllow: allow } })));
     const variable = readConfig(input(null, { environment: { MILLRACE_CONNECTORS_HTTP_ALLOW: allow.join(", ") } }));
     expect(file).toMatchObject({ config: { connectors: { httpAllow: allow } } });
@@ -58,7 +58,18 @@ describe("configuration", () => {
     ["storage: { retention: 1h }", 'storage.retention is "1h"'],
     ["log: { level: loud }", "must be one of debug, info, warn, error, silent"],
     ["connectors: { httpAllow: [10.0.0.0/33] }", "must be at most 100 of IP addresses"],
-    ["connectors: { httpAllow: [intranet.example] }", "connectors.httpAllow is"],
+    ["connectors: { httpAllow: ['127.0.0.1:80', intranet.example] }", 'of which "intranet.example" is none'],
+    ["connectors: { httpAllow: ['127.0.0.1:0'] }", 'of which "127.0.0.1:0" is none'],
+    ["connectors: { httpAllow: ['127.0.0.1:65536'] }", 'of which "127.0.0.1:65536" is none'],
+    ["connectors: { httpAllow: ['127.0.0.1:'] }", 'of which "127.0.0.1:" is none'],
+    ["connectors: { httpAllow: ['127.0.0:80'] }", 'of which "127.0.0:80" is none'],
+    ["connectors: { httpAllow: ['10.0.0.0/8:80'] }", 'of which "10.0.0.0/8:80" is none'],
+    ["connectors: { httpAllow: ['[10.0.0.1]:80'] }", 'of which "[10.0.0.1]:80" is none'],
+    ["connectors: { httpAllow: ['[::1]'] }", 'of which "[::1]" is none'],
+    ["connectors: { httpAllow: ['fe80::1%eth0'] }", 'of which "fe80::1%eth0" is none'],
+    ["connectors: { httpAllow: ['http://10.0.0.1'] }", 'of which "http://10.0.0.1" is none'],
+    ["connectors: { httpAllow: [9000] }", "of which 9000 is none"],
+    ["connectors: { httpAllow: { host: x } }", "must be at most 100 of IP addresses"],
     ["gateway: { grpcport: 1 }", "gateway.grpcport is no option. Remove it or choose from: host, grpcPort"],
     ["gateways: {}", "gateways is no section. Remove it or choose from: gateway, storage, connectors, log."],
     ["gateway: 7400", "gateway in millrace.yaml is no section"],

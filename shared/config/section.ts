@@ -88,11 +88,14 @@ export class Section {
     item: { readonly what: string; accepts(word: string): boolean },
   ): readonly string[] {
     const bound = `at most ${String(lengthMax)} of ${item.what}`;
-    return this.#read<readonly string[]>(option, [], bound, (value) => {
-      const words: unknown = typeof value === "string" ? value.split(",").map((word) => word.trim()) : value;
-      if (!Array.isArray(words) || words.length > lengthMax) return undefined;
-      const accepted = words.filter((word): word is string => typeof word === "string" && item.accepts(word));
-      return accepted.length === words.length ? accepted : undefined;
+    const accepted = (word: unknown): word is string => typeof word === "string" && item.accepts(word);
+    const boundFor = (value: unknown): string => {
+      const wrong = wordsOf(value)?.find((word) => !accepted(word));
+      return wrong === undefined ? bound : `${bound}, of which ${JSON.stringify(wrong)} is none`;
+    };
+    return this.#read<readonly string[]>(option, [], boundFor, (value) => {
+      const words = wordsOf(value);
+      return words !== undefined && words.length <= lengthMax && words.every(accepted) ? words : undefined;
     });
   }
 
@@ -108,7 +111,12 @@ export class Section {
     }
   }
 
-  #read<Value>(option: string, fallback: Value, bound: string, parse: (value: unknown) => Value | undefined): Value {
+  #read<Value>(
+    option: string,
+    fallback: Value,
+    bound: string | ((value: unknown) => string),
+    parse: (value: unknown) => Value | undefined,
+  ): Value {
     this.#known.add(option);
     const given = this.#given(option);
     if (given === undefined) return fallback;
@@ -116,7 +124,8 @@ export class Section {
     if (value !== undefined) return value;
     const name = `${this.#name}.${option}`;
     const shown = JSON.stringify(given.value);
-    const message = `${name} is ${shown} (${given.source}), but must be ${bound}. Change it, or remove it for the default, ${shownDefault(fallback)}.`;
+    const wanted = typeof bound === "string" ? bound : bound(given.value);
+    const message = `${name} is ${shown} (${given.source}), but must be ${wanted}. Change it, or remove it for the default, ${shownDefault(fallback)}.`;
     this.problems.push({ option: name, message });
     return fallback;
   }
@@ -145,6 +154,12 @@ function kebab(option: string): string {
 
 function shownDefault(fallback: unknown): string {
   return Array.isArray(fallback) && fallback.length === 0 ? "none" : JSON.stringify(fallback);
+}
+
+/** The words of a list, in flags and the environment separated by commas; undefined if it is none. */
+function wordsOf(value: unknown): readonly unknown[] | undefined {
+  if (typeof value === "string") return value.split(",").map((word) => word.trim());
+  return Array.isArray(value) ? value : undefined;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -8,7 +8,7 @@ import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
 import type { RunSummary } from "@millrace/model/run-summary.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 
 /** A command on its way in. `ref` is the origin's own number for it and comes back with the reply. */
 export interface Envelope {
@@ -112,10 +112,15 @@ export interface Shards {
   watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Watching;
   /** Gives workers' free places to waiting tasks: at most `credits` tasks of these types, fairly by tenant. */
   pull(taskTypes: readonly string[], credits: number, deliver: Deliver): void;
-  /** Workers have announced these attempts: nobody else is given them. {@link TaskSink.owed} hears what is known of them. */
+  /** Workers announced that they have these from before: nobody else is given them. {@link TaskSink.owed} hears what they are. */
   hold(attempts: readonly TaskToken[]): void;
   /** No worker has these attempts after all: they wait again at once. */
   giveBack(attempts: readonly TaskToken[]): void;
+  /**
+   * Whoever had attempts when an earlier process ended had the time to announce them: what nobody announced is given to
+   * others from now on. Until this is called, it waits; new attempts never do.
+   */
+  workersAreBack(): void;
   /** Where shards announce waiting tasks and take tasks back. Called once, when the gateway starts. */
   connect(sink: TaskSink): void;
 }
@@ -132,7 +137,7 @@ export interface TaskSink {
   demand(taskType: string): void;
   /** Ask the workers that hold these to stop; their (possibly cancelled) results are still wanted. */
   withdraw(tokens: readonly TaskToken[]): void;
-  /** What shards know of attempts that were announced by {@link Shards.hold}. What nobody is owed is not among them. */
+  /** What shards know of attempts that workers announced. What nobody waits for is not among them. */
   owed(attempts: readonly OwedAttempt[]): void;
   /** Every attempt in workers' hands or about to be: asked by a shard that begins to serve and knows of none. */
   holding(): Iterable<HeldAttempt>;
@@ -142,11 +147,4 @@ export interface TaskSink {
 export interface HeldAttempt extends TaskToken {
   /** Whether a shard has said what it is; else only its worker has. */
   readonly isKnown: boolean;
-}
-
-/** An attempt a worker announced, and what its gateway must know of it. */
-export interface OwedAttempt extends TaskToken {
-  readonly tenant: TenantId;
-  /** From now on, ms. */
-  readonly timeoutMs: number;
 }

@@ -1,18 +1,8 @@
 // A shard as the process that hosts it offers it: to a gateway in the same process directly, to all others over the bus.
 import type { RunId, TenantId, Term } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
-import type {
-  Envelope,
-  HeldAttempt,
-  ListPage,
-  ListQuery,
-  Origin,
-  OwedAttempt,
-  RunView,
-  TaskSink,
-  Watching,
-} from "./link.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
+import type { Envelope, HeldAttempt, ListPage, ListQuery, Origin, RunView, TaskSink, Watching } from "./link.ts";
 
 /** Who pulls tasks and has them until their results are recorded: the workers of one gateway. */
 export type TaskHolder = Pick<TaskSink, "demand" | "withdraw">;
@@ -69,4 +59,9 @@ export interface LocalTasks {
   giveBack(holder: TaskHolder, attempts: readonly TaskToken[]): void;
   /** The holder is gone: what it had waits again. */
   release(holder: TaskHolder): void;
+  /**
+   * Whoever had attempts when an earlier time of service ended had the time to say so ({@link hold}): what nobody has is
+   * given out from now on. In every term it waits until this is called; new attempts never do.
+   */
+  workersAreBack(): void;
 }

@@ -1,4 +1,5 @@
 import type { RunId } from "./ids.ts";
+import type { BlobRef } from "./payload.ts";
 import type { EndStatus } from "./run-state.ts";
 
 /** Everything the core may ask of the world. Each leaves when the record that makes it true is durable (I1). */
@@ -18,6 +19,11 @@ export type Reaction =
   | { readonly type: "timer"; readonly runId: RunId; readonly atMs: number }
   /** Send `advance`: a budget ran out before everything ready was scheduled. */
   | { readonly type: "advance"; readonly runId: RunId }
+  /**
+   * Bring the texts of these blobs, which an expression reads, then send `advance`. A run may ask again meanwhile: one load
+   * at a time is enough, since its `advance` asks for what is still missing.
+   */
+  | { readonly type: "load"; readonly runId: RunId; readonly blobs: readonly BlobRef[] }
   | { readonly type: "ended"; readonly runId: RunId; readonly epoch: number; readonly status: EndStatus };
 
 /** The instant a decision is made at, and the only randomness it may use. */

@@ -1,5 +1,5 @@
 import type { RunId, TenantId, WorkflowName } from "./ids.ts";
-import type { Payload } from "./payload.ts";
+import type { BlobRef, Payload } from "./payload.ts";
 import type { TaskResult } from "./task.ts";
 
 export interface StartRun {
@@ -66,11 +66,13 @@ export interface TimerDue {
   readonly tenant: TenantId;
   readonly runId: RunId;
 }
-/** Go on scheduling where the last command's budget ran out. */
+/** Go on where the last command's budget ran out, or where texts of blobs were missing. */
 export interface AdvanceRun {
   readonly type: "advance";
   readonly tenant: TenantId;
   readonly runId: RunId;
+  /** Of the blobs the run asked for, those that are gone or damaged: they will never be read. */
+  readonly lost: readonly BlobRef[];
 }
 
 export type RunCommand =

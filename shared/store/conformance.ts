@@ -75,7 +75,7 @@ export function keyRow(key: string, id: RunId, startedMs: number): KeyRow {
 }
 
 export function slice(change: Partial<Slice>): Slice {
-  return { live: [], reopened: [], ended: [], keys: [], meta: null, ...change };
+  return { pinned: [], live: [], reopened: [], ended: [], keys: [], meta: null, ...change };
 }
 
 export function metaAt(at: number): CheckpointMeta {
@@ -84,8 +84,14 @@ export function metaAt(at: number): CheckpointMeta {
     chain: 0xfedc_ba98,
     term: term(3),
     timeMs: DAY_MS + at,
-    body: Buffer.from([1, 2, 3]),
   };
+}
+
+/** Everything pinned, as texts. */
+export function pinnedIn(store: Store): Set<string> {
+  const texts = new Set<string>();
+  store.pinned((bytes) => texts.add(Buffer.from(bytes).toString()));
+  return texts;
 }
 
 export function write(store: Store, change: Partial<Slice>): Promise<SliceOutcome> {
@@ -135,6 +141,22 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       expect(store.timers(Number.MAX_SAFE_INTEGER, null, 10)).toEqual([]);
       expect(store.list(filter(), 10)).toEqual([]);
       expect(store.liveRuns(null, 10)).toEqual([]);
+      expect(pinnedIn(store).size).toBe(0);
+    });
+
+    it("keeps what is pinned once and for ever, large or small", async () => {
+      const before = pinnedIn(store);
+      const texts = ["small", `large ${"definition ".repeat(25_000)}`, "of another slice"];
+      const rows = texts.map((body, i) => ({ name: `t/größe-${i}@1`, bytes: Buffer.from(body) }));
+      await write(store, { pinned: rows.slice(0, 2) });
+      await write(store, { pinned: rows.slice(1) });
+      const all = new Set([...before, ...texts]);
+      let visited = 0;
+      store.pinned(() => visited++);
+      expect([pinnedIn(store), visited]).toEqual([all, all.size]);
+      await store.retain(DAY_MS + 1_000 * PERIOD_MS);
+      await reopen();
+      expect(pinnedIn(store)).toEqual(all);
     });
 
     it("gives back live and ended runs with their positions, also when opened again", async () => {

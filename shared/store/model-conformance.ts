@@ -4,7 +4,7 @@ import type { RunId } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { flush, type StorePlace, write } from "./conformance.ts";
+import { flush, pinnedIn, type StorePlace, write } from "./conformance.ts";
 import { happenings, slicesOf, tenantsOf, WORKFLOWS } from "./random-slices.ts";
 import type { EndedRow, KeyRow, ListFilter, LiveRow, Slice, Store } from "./store.ts";
 
@@ -14,8 +14,10 @@ const STATUSES: readonly (RunStatus | null)[] = [null, "running", "paused", "com
 export class RowModel {
   #rows: (LiveRow | EndedRow)[] = [];
   #keys: KeyRow[] = [];
+  readonly #pinned: string[] = [];
 
-  apply({ live, ended, reopened, keys }: Slice): void {
+  apply({ pinned, live, ended, reopened, keys }: Slice): void {
+    for (const { bytes } of pinned) this.#pinned.push(Buffer.from(bytes).toString());
     const changed = new Set([...live, ...ended, ...reopened].map(({ runId }) => runId));
     this.#rows = [...this.#rows.filter(({ runId }) => !changed.has(runId)), ...live, ...ended];
     this.#keys = [...this.#keys, ...keys];
@@ -30,6 +32,7 @@ export class RowModel {
       expect(stored).toMatchObject({ position: row.position, ended: "endedMs" in row });
       expect(Buffer.compare(stored?.bytes ?? Buffer.alloc(0), row.bytes)).toBe(0);
     }
+    expect([...pinnedIn(store)]).toEqual(expect.arrayContaining(this.#pinned));
     for (const row of this.#keys) expect(store.key(row.tenant, row.key)).toEqual(row);
     expect(store.liveRuns(null, 100_000).filter((id) => own.has(id))).toEqual(live.map(({ runId }) => runId).sort());
     const due = live

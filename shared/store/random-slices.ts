@@ -31,6 +31,7 @@ interface Known {
 }
 
 type Draft = {
+  pinned: Slice["pinned"][number][];
   live: LiveRow[];
   reopened: Slice["reopened"][number][];
   ended: EndedRow[];
@@ -57,7 +58,7 @@ class SliceBuilder {
   readonly #space: number;
   readonly #runs: Known[] = [];
   #touched = new Set<RunId>();
-  #draft: Draft = { live: [], reopened: [], ended: [], keys: [] };
+  #draft: Draft = { pinned: [], live: [], reopened: [], ended: [], keys: [] };
   #position = 1;
 
   constructor(space: number) {
@@ -81,7 +82,7 @@ class SliceBuilder {
 
   cut(): Slice {
     const cut = slice({ ...this.#draft });
-    this.#draft = { live: [], reopened: [], ended: [], keys: [] };
+    this.#draft = { pinned: [], live: [], reopened: [], ended: [], keys: [] };
     this.#touched = new Set();
     return cut;
   }
@@ -95,6 +96,7 @@ class SliceBuilder {
     this.#runs.push(known);
     this.#touched.add(runId);
     this.#draft.keys.push({ ...keyRow(`key-${serial}`, runId, DAY_MS), tenant });
+    if (how % 10 === 0) this.#draft.pinned.push({ name: `${tenant}/${workflow}@${serial}`, bytes: bodyOf(runId, how) });
     if (ends) this.#end(known, how, null);
     else this.#live(known, how, null);
   }

@@ -1,7 +1,7 @@
 // The port of a shard's store: folded state, never the truth. Every stored object carries the position it reflects.
 //
 //   journal   1 … 40 │ 41 … 55 (tail)
-//   store     live runs, timers, keys, ended runs: at position 40, some already at up to 55 (a checkpoint under way)
+//   store     live runs, timers, keys, ended runs, definitions: at position 40, some already at up to 55 (a checkpoint under way)
 //
 // A checkpoint is a series of slices, each one atomic. The last slice carries `meta` and so advances the checkpoint's
 // position; replay from there skips, object by object, events at or below the object's own position.
@@ -17,8 +17,6 @@ export interface CheckpointMeta {
   readonly chain: number;
   readonly term: Term;
   readonly timeMs: number;
-  /** The shard's own folded state (pinned definitions, counts), encoded by the shard host. */
-  readonly body: Uint8Array;
 }
 
 /** An encoded state and the position it reflects. */
@@ -77,8 +75,19 @@ export interface KeyRow {
   readonly startedMs: number;
 }
 
+/**
+ * Something of the shard's own that is written once, never changes and is never dropped: a definition that runs are
+ * pinned to, encoded by the shard host. Writing the same again is the same as once.
+ */
+export interface PinnedRow {
+  /** At most 512 UTF-8 bytes. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 /** One atomic step of a checkpoint: all of it or nothing. At most 4 MiB. `reopened` is applied before `ended`. */
 export interface Slice {
+  readonly pinned: readonly PinnedRow[];
   readonly live: readonly LiveRow[];
   readonly reopened: readonly ReopenedRow[];
   readonly ended: readonly EndedRow[];
@@ -119,6 +128,8 @@ export interface Store {
   meta(): CheckpointMeta | null;
   /** Whether slices were written since the last completed checkpoint: then objects may be ahead of `meta`. */
   ahead(): boolean;
+  /** Visits everything that was pinned, in no order. */
+  pinned(visit: (bytes: Uint8Array) => void): void;
   /** A run, live or ended; undefined = unknown or past retention. */
   run(runId: RunId): StoredRun | undefined;
   /** The run an idempotency key started, while it is kept (at least 7 days). */

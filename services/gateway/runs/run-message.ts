@@ -6,14 +6,19 @@ import type { RunSummary } from "@millrace/model/run-summary.ts";
 import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import type { Run } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { statusMessage } from "@millrace/rpc/run-status.ts";
+import { nothingLeftOut, omittedMessage } from "./left-out.ts";
 import { NO_BYTES, timeMessage } from "./messages.ts";
 import { followOutput, type PayloadTexts } from "./run-payloads.ts";
 
-/** A run as the API shows it; without `texts` its payloads are left out. */
-export function runMessage(run: RunState, definition: Definition, texts: PayloadTexts | null): Run {
-  const message = summaryMessage(summarise(run, definition.steps, retryingOf(run)));
-  if (texts === null) return message;
-  return { ...message, input: texts.bytes(run.input), output: texts.bytes(followOutput(run, definition)) };
+/** A run as the API shows it. */
+export function runMessage(run: RunState, definition: Definition, payloads: PayloadTexts): Run {
+  const left = nothingLeftOut();
+  return {
+    ...summaryMessage(summarise(run, definition.steps, retryingOf(run))),
+    input: payloads.bytes(run.input, left, "inputBytes"),
+    output: payloads.bytes(followOutput(run, definition), left, "outputBytes"),
+    omitted: omittedMessage(left),
+  };
 }
 
 /** The same without payloads, of which a summary knows nothing. */
@@ -37,6 +42,7 @@ export function summaryMessage(summary: RunSummary): Run {
     idempotencyKey: summary.idempotencyKey,
     stepsTotal: summary.stepsTotal,
     stepsSettled: summary.stepsSettled,
+    omitted: undefined,
   };
 }
 

@@ -2,10 +2,13 @@ import type { RunView, Watching } from "@millrace/link/link.ts";
 import type { WatchRunRequest, WatchRunResponse } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { type AnswerStream, type CallContext, Refused } from "../calls/call.ts";
 import { runIdOf } from "../calls/fields.ts";
+import { PAYLOAD_BYTES_IN_STATE_MAX } from "./answer-room.ts";
 import type { OpenedView } from "./opened-view.ts";
-import { type ReadPorts, timelineMessage } from "./read-runs.ts";
+import type { ReadPorts } from "./read-runs.ts";
+import { stepMessages } from "./read-timeline.ts";
 import { runMessage } from "./run-message.ts";
-import { followOutput, loadBlobs, PayloadTexts } from "./run-payloads.ts";
+import { followOutput, PayloadTexts } from "./run-payloads.ts";
+import { timelineRows } from "./timeline-rows.ts";
 
 /**
  * WatchRun: the run as it is, again after every change, and the end of the stream with the end of the run. What a slow
@@ -60,9 +63,13 @@ export function watchRun(
 
 async function watchMessage(ports: ReadPorts, opened: OpenedView, withSteps: boolean): Promise<WatchRunResponse> {
   const { run, definition } = opened;
-  const steps = withSteps ? timelineMessage(ports, opened, null).steps : [];
-  const texts = new PayloadTexts(await loadBlobs(ports.blobs, run, [run.input, followOutput(run, definition)]));
-  return { run: runMessage(run, definition, texts), steps };
+  // The last state is sent once, and shows everything.
+  const payloads = run.endedMs > 0 ? new PayloadTexts() : new PayloadTexts(PAYLOAD_BYTES_IN_STATE_MAX);
+  await payloads.load(ports.blobs, run.runId, [run.input, followOutput(run, definition)]);
+  return {
+    run: runMessage(run, definition, payloads),
+    steps: withSteps ? stepMessages(ports, opened, timelineRows(run, null), new PayloadTexts(0)) : [],
+  };
 }
 
 function unreadable(error: unknown): Refused {

@@ -1,9 +1,10 @@
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { HeldAttempt, OwedAttempt } from "@millrace/link/link.ts";
+import type { HeldAttempt } from "@millrace/link/link.ts";
 import type { RunId, TenantId, WorkerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
+import { keyInRun } from "./task-token.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
 /** An attempt in a worker's hands. One shape, all fields set at creation: there are tens of thousands a second. */
@@ -25,7 +26,7 @@ export interface HeldTask {
   later: HeldTask | null;
 }
 
-/** What an attempt under way looks like from here. */
+/** What an attempt under way looks like from outside. */
 export interface LiveAttempt {
   /** 0 = it began before this process did. */
   readonly startedMs: number;
@@ -36,16 +37,6 @@ export interface LiveAttempt {
 
 /** The attempts of one run: nearly always one, so a map of its own is made only for a second. */
 type OfRun = HeldTask | Map<number, HeldTask>;
-
-/** More than any step, item and attempt of a definition: makes (epoch, attempt, step, item) one exact number. */
-const ITEMS = 2 ** 14;
-const STEPS = 2 ** 9;
-const ATTEMPTS = 2 ** 7;
-
-/** A token as a key among those of its run. */
-function keyInRun({ epoch, attempt, step, item }: TaskToken): number {
-  return ((epoch * ATTEMPTS + attempt) * STEPS + step) * ITEMS + item + 1;
-}
 
 /** Every attempt in some worker's hands: by token, by session, and by deadline. */
 export class HeldTasks {
@@ -88,19 +79,15 @@ export class HeldTasks {
       this.#arm(held, task.timeoutMs);
       return true;
     }
-    if (known.timeoutMs === 0) {
-      known.tenant = task.tenant;
-      this.#arm(known, task.timeoutMs);
-    }
+    this.#learn(known, task);
     return false;
   }
 
-  /** A shard says what an attempt is that only its worker had told of. */
-  owed(attempt: OwedAttempt): void {
+  /** Fills in what a shard knows of an attempt that some worker announced. false = no worker has it. */
+  learn(attempt: OwedAttempt): boolean {
     const known = this.find(attempt);
-    if (known === undefined || known.timeoutMs > 0) return;
-    known.tenant = attempt.tenant;
-    this.#arm(known, attempt.timeoutMs);
+    if (known !== undefined) this.#learn(known, attempt);
+    return known !== undefined;
   }
 
   *all(): Iterable<HeldAttempt> {
@@ -119,7 +106,15 @@ export class HeldTasks {
     known.session.held.delete(known);
     known.session = session;
     session.held.add(known);
+    // Its result had come on the last stream and was not kept.
+    if (known.timeoutMs > 0 && known.deadlineMs === 0) this.#arm(known, known.timeoutMs);
     return known;
+  }
+
+  /** No deadline strikes it any more. */
+  disarm(held: HeldTask): void {
+    if (held.deadlineMs > 0) this.#wheel.remove(held);
+    held.deadlineMs = 0;
   }
 
   release(held: HeldTask): void {
@@ -157,6 +152,12 @@ export class HeldTasks {
     this.#file(held);
     session.held.add(held);
     return held;
+  }
+
+  #learn(held: HeldTask, { tenant, timeoutMs }: OwedAttempt): void {
+    if (held.timeoutMs > 0) return;
+    held.tenant = tenant;
+    this.#arm(held, timeoutMs);
   }
 
   #file(held: HeldTask): void {

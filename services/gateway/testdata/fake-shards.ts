@@ -138,11 +138,17 @@ export class FakeShards implements Shards {
 
   hold(attempts: readonly TaskToken[]): void {
     this.held.push(...attempts);
+    const names = new Set(attempts.map(nameOf));
+    const taken = this.queue.filter((task) => names.has(nameOf(task)));
+    this.queue.splice(0, Infinity, ...this.queue.filter((task) => !names.has(nameOf(task))));
+    this.sink?.owed(taken);
   }
 
   giveBack(attempts: readonly TaskToken[]): void {
     this.givenBack.push(...attempts);
   }
+
+  workersAreBack(): void {}
 
   connect(sink: TaskSink): void {
     this.sink = sink;
@@ -152,6 +158,10 @@ export class FakeShards implements Shards {
     this.queue.push(...tasks);
     for (const type of new Set(tasks.map((task) => task.taskType))) this.sink?.demand(type);
   }
+}
+
+function nameOf({ runId, epoch, step, item, attempt }: TaskToken): string {
+  return [runId, epoch, step, item, attempt].join("/");
 }
 
 /** Every command is done. */

@@ -41,9 +41,10 @@ export function makeRun(definition: Definition, steps: StepState[], over: Partia
     steps,
     openSteps: steps.filter(({ status }) => !SETTLED.has(status)).length,
     openAttempts: 0,
+    stateBytes: 0,
     signals: [],
     signalIds: [],
-    retryRequestId: "",
+    retries: [],
     ...over,
   };
 }

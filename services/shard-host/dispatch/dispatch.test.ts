@@ -1,4 +1,5 @@
 import { json } from "@millrace/model/payload.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
 import { describe, expect, it } from "vitest";
 import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf, text } from "../testdata/shard-bench.ts";
 
@@ -83,6 +84,63 @@ describe("tasks", () => {
     if (sum === undefined) throw new Error("No task.");
     await bench.complete(sum);
     expect(await bench.status(runId)).toBe("completed");
+    expect(bench.blobs.reads).toEqual([]);
+  });
+});
+
+describe("after a restart", () => {
+  async function restarted() {
+    const bench = await ShardBench.open(ONE_STEP);
+    await bench.start("one");
+    await bench.start("one");
+    const [first, second] = bench.pull();
+    if (first === undefined || second === undefined) throw new Error("No tasks.");
+    await bench.crash(0, false);
+    bench.demands.length = 0;
+    return { bench, first, second };
+  }
+
+  it("tasks that may be with workers wait for these to come back, and new ones do not", async () => {
+    const { bench, first, second } = await restarted();
+    expect([bench.pull(), bench.demands]).toEqual([[], []]);
+    const fresh = await bench.start("one");
+    expect(bench.pull()).toMatchObject([{ runId: fresh }]);
+    expect(bench.shard.load.waiting.get("work")).toBe(2);
+    bench.demands.length = 0;
+    bench.shard.tasks.workersAreBack();
+    await bench.settle();
+    expect(bench.demands).toEqual(["work"]);
+    expect(bench.pull()).toEqual([first, second]);
+    expect(bench.shard.load.waiting.get("work")).toBe(0);
+  });
+
+  it("a task that a worker announces is with it, before the others are given out and after", async () => {
+    const { bench, first, second } = await restarted();
+    const hold = async (task: Task): Promise<readonly TaskToken[]> => {
+      const owed: TaskToken[] = [];
+      bench.shard.tasks.hold(bench, [{ ...task, isKnown: false }], false, (announced) => owed.push(...announced.owed));
+      await bench.settle();
+      return owed;
+    };
+    expect(await hold(first)).toMatchObject([{ runId: first.runId }]);
+    bench.shard.tasks.workersAreBack();
+    await bench.settle();
+    expect(await hold(second)).toMatchObject([{ runId: second.runId }]);
+    expect([bench.pull(), bench.shard.load.waiting.get("work")]).toEqual([[], 0]);
+    // Asked to stop, not answered for.
+    await bench.ask({ type: "cancel", tenant: TENANT, runId: second.runId, reason: "" });
+    expect(bench.withdrawn).toMatchObject([{ runId: second.runId }]);
+    await bench.complete(first);
+    expect(await bench.status(first.runId)).toBe("completed");
+  });
+
+  it("a run cancelled meanwhile ends at once: nobody is known to have its task", async () => {
+    const { bench, first, second } = await restarted();
+    await bench.ask({ type: "cancel", tenant: TENANT, runId: first.runId, reason: "" });
+    expect(await bench.status(first.runId)).toBe("cancelled");
+    bench.shard.tasks.workersAreBack();
+    await bench.settle();
+    expect(bench.pull()).toEqual([second]);
   });
 });
 

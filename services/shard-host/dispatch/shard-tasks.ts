@@ -52,6 +52,10 @@ export class ShardTasks implements LocalTasks {
     this.#whenQuiet((memory, post) => releaseTasks(memory, holder, post));
   }
 
+  workersAreBack(): void {
+    this.#whenQuiet(({ dispatch }) => dispatch.giveOut());
+  }
+
   /** Acts with nothing decided that is not durable. Not at all when the shard stops serving before. */
   #whenQuiet(act: (memory: ShardMemory, post: (letter: Letter) => void) => void): void {
     const serving = this.#serving();

@@ -1,5 +1,4 @@
 // One shard over memory ports and a virtual clock, and whoever talks to it: a client, a gateway, an observer.
-import { openMemoryBlobs } from "@millrace/blobs/memory/memory-blobs.ts";
 import { VirtualClock } from "@millrace/clock/virtual.ts";
 import { decodeEvents } from "@millrace/codec/events-v1.ts";
 import { decodeRunState } from "@millrace/codec/run-state-v1.ts";
@@ -22,6 +21,7 @@ import type { Task, TaskOutcome, TaskToken } from "@millrace/model/task.ts";
 import { MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
 import { Shard } from "../shard.ts";
+import { FickleBlobs } from "./fickle-blobs.ts";
 
 export const TENANT = tenantId("t");
 
@@ -32,12 +32,13 @@ export class ShardBench implements Origin, TaskHolder {
   readonly clock = new VirtualClock(1);
   readonly log = new MemoryLog();
   readonly disk = new MemoryDisk();
-  readonly blobs = openMemoryBlobs();
+  readonly blobs = new FickleBlobs();
   readonly replies = new Map<number, Reply>();
   readonly ends: RunEnd[] = [];
   readonly demands: string[] = [];
   readonly withdrawn: TaskToken[] = [];
   readonly failures: string[] = [];
+  readonly unreadable: string[] = [];
   /** Commands of every record, in order. */
   readonly records: number[] = [];
   /** What becomes of the next slices of checkpoints. */
@@ -96,26 +97,35 @@ export class ShardBench implements Origin, TaskHolder {
         recovered: () => {},
         appended: ({ commands }) => this.records.push(commands),
         checkpointed: () => this.checkpoints++,
+        unreadable: (reason) => this.unreadable.push(reason),
         failed: (reason) => this.failures.push(reason),
       },
     });
   }
 
-  /** Opens the shard and waits until it serves. */
-  async serve(): Promise<void> {
+  /** Opens the shard and waits until it serves; workers of before are back at once, or when the test says so. */
+  async serve(workersAreBack = true): Promise<void> {
     this.shard.tasks.connect(this);
     const opened = this.shard.open();
     await this.settle();
     await opened;
+    if (workersAreBack) this.workersAreBack();
     await this.settle();
   }
 
+  /** Whoever had attempts before had the time to say so, in this term and those that follow. */
+  workersAreBack(): void {
+    const { tasks } = this.shard;
+    tasks.workersAreBack();
+    this.shard.onTerm(() => tasks.workersAreBack());
+  }
+
   /** The process dies; another one starts on what it left: the journal as far as acked, so many unflushed slices. */
-  async crash(slicesKept = 0): Promise<void> {
+  async crash(slicesKept = 0, workersAreBack = true): Promise<void> {
     this.log.crash();
     this.disk.crash(slicesKept);
     this.shard = this.make();
-    await this.serve();
+    await this.serve(workersAreBack);
   }
 
   /** Writes a checkpoint and waits for its end, whatever it is. */

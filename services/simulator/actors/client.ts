@@ -52,9 +52,9 @@ export class Client {
   /** Starts with a key, by key, in case they must be repeated. */
   readonly #asked = new Map<string, Asked>();
   readonly #unanswered = new Set<string>();
-  /** Signals that were taken, in case they are repeated. */
+  /** Signals that were taken, and retries, in case they are repeated. */
   readonly #signals: RunCommand[] = [];
-  readonly #retries = new Map<RunId, { readonly run: RunId; readonly id: string }>();
+  readonly #retries: RunCommand[] = [];
   readonly #watched: Watched[] = [];
   #next: CancelTimer | null = null;
   #serial = 0;
@@ -220,12 +220,12 @@ export class Client {
   }
 
   #retry(): void {
-    const before = this.#prng.chance(0.3) ? pickAny(this.#prng, [...this.#retries.values()]) : undefined;
-    const retry = before ?? { run: this.#someRun(), id: `retry-${this.#serial++}` };
-    // Only the newest of a run's retries is remembered, so only that one is repeated.
-    if (before === undefined) this.#retries.set(retry.run, retry);
-    const command = { type: "retry", tenant: this.tenant, runId: retry.run, requestId: retry.id } as const;
-    this.#send(command, before === undefined ? "retry" : "retry again");
+    const before = this.#prng.chance(0.3) ? pickAny(this.#prng, this.#retries) : undefined;
+    if (before !== undefined) return this.#send(before, "retry again");
+    const { tenant } = this;
+    const command = { type: "retry", tenant, runId: this.#someRun(), requestId: `retry-${this.#serial++}` } as const;
+    this.#retries.push(command);
+    this.#send(command, "retry");
   }
 
   #read(): void {

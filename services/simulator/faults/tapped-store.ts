@@ -51,6 +51,10 @@ export class TappedStore implements Store {
     return this.#inner.ahead();
   }
 
+  pinned(visit: (bytes: Uint8Array) => void): void {
+    this.#inner.pinned(visit);
+  }
+
   run(runId: RunId): StoredRun | undefined {
     return this.#inner.run(runId);
   }

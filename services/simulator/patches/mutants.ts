@@ -68,6 +68,16 @@ export const MUTANTS: readonly Mutant[] = [
     'if (signalId !== "" && run.signalIds.includes(signalId)) return REPEATED;',
     "",
   ]),
+  mutant("de-duplication of retries off", 20, [
+    `${RUN}/commands/retry.ts`,
+    "(earlier) => earlier.requestId === requestId",
+    "(earlier) => earlier.epoch < 0",
+  ]),
+  mutant("only the newest retry is remembered", 100, [
+    `${RUN}/evolve-run.ts`,
+    "if (run.retries.length > RETRIES_KEPT_MAX)",
+    "if (run.retries.length > 1)",
+  ]),
   mutant("start without a look at its key", 10, [
     `${HOST}/decider.ts`,
     'command.idempotencyKey === "" ? undefined :',
@@ -106,7 +116,30 @@ export const MUTANTS: readonly Mutant[] = [
     "    this.#scene.store.flush((outcome) => {",
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
+  mutant("definitions not stored", 20, [`${HOST}/checkpoint.ts`, "    this.#pinned.push(row);\n", "    void row;\n"]),
   mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
+  // Large payloads
+  mutant("a blob that cannot be read counted as lost", 60, [
+    `${HOST}/blob-texts.ts`,
+    "if (error instanceof BlobDamaged) return undefined;",
+    "return undefined;",
+  ]),
+  mutant("blobs asked for over and over though they are lost", 60, [
+    `${RUN}/decide.ts`,
+    "decision.lost = command.lost;",
+    "decision.lost = [];",
+  ]),
+  mutant("a second load of a run never begun", 250, [`${HOST}/blob-loads.ts`, "this.#runs.delete(runId);", ""]),
+  mutant("an output that waits for blobs owed nothing", 300, [
+    `${RUN}/readiness.ts`,
+    "if (run.openSteps === 0) return true;",
+    "",
+  ]),
+  mutant("a blob read that was not asked for", 20, [
+    `${RUN}/advance.ts`,
+    "if (!stepIsReadable(decision, run, step, step.reads)) return;",
+    "",
+  ]),
   // I7, I8, I9, progress
   mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,

@@ -13,7 +13,7 @@ import {
   pathText,
 } from "../expression/template.ts";
 import { type Ancestry, ancestryOf } from "./ancestry.ts";
-import type { Expression, InputPlan, Plan, PlanStep } from "./plan.ts";
+import { type InputPlan, type Plan, type PlanStep, readsOf } from "./plan.ts";
 import { signalName, sleepUntil } from "./waiting.ts";
 
 /** Compiles a definition that was checked; one with mistakes is a broken invariant and throws. */
@@ -40,7 +40,6 @@ class PlanCompiler {
   readonly #problems: PlacedProblem[];
   readonly #ordinals: ReadonlyMap<string, number>;
   readonly #ancestry: Ancestry;
-  readonly #parsed = new Set<number>();
 
   constructor(definition: Definition, problems: PlacedProblem[]) {
     this.#definition = definition;
@@ -63,7 +62,6 @@ class PlanCompiler {
       roots: steps.filter((step) => step.needs.length === 0).map((step) => step.index),
       output,
       timeoutMs: definition.timeoutMs,
-      parsed: this.#parsed,
     };
   }
 
@@ -77,8 +75,8 @@ class PlanCompiler {
     const wait = { step, path: withPath, site, problems: this.#problems };
     const sleep = step.kind === "sleep" ? sleepUntil(wait) : null;
     const signal = step.kind === "signal" ? signalName(wait) : null;
-    this.#note(sleep?.expression ?? null);
-    this.#note(signal);
+    const input: InputPlan = waits ? { type: "constant", value: JSON_NULL } : this.#input(step, withPath, ordinal);
+    const begins = forEach?.reads ?? [...readsOf(input), ...(sleep?.reads ?? []), ...(signal?.reads ?? [])];
     return {
       index: ordinal,
       name: step.name,
@@ -88,7 +86,8 @@ class PlanCompiler {
       dependants,
       condition: condition === null ? null : conditionOf(condition, pathText([...path, "if"])),
       forEach: forEach === null ? null : itemsOf(forEach, pathText([...path, "forEach"])),
-      input: waits ? { type: "constant", value: JSON_NULL } : this.#input(step, withPath, ordinal),
+      input,
+      reads: [...new Set([...(condition?.reads ?? []), ...begins])],
       sleepUntil: sleep?.wakeUp ?? null,
       signal,
       maxConcurrency: step.maxConcurrency,
@@ -107,23 +106,23 @@ class PlanCompiler {
     if (step.hasWith) {
       const site = this.#site(ordinal, step.forEach !== null);
       const written = compileTemplate(step.with, path, site, this.#problems);
-      return this.#noted(step.kind === "transform" ? madeInPlace(written, pathText(path)) : written);
+      return step.kind === "transform" ? madeInPlace(written, pathText(path)) : written;
     }
     if (step.forEach !== null) return { type: "item" };
     const needs = this.#needs(step);
     const [only] = needs;
     if (only === undefined) return { type: "passed", from: RUN_INPUT };
     if (needs.length === 1) return { type: "passed", from: only };
-    return this.#noted(outputsByName(this.#named(needs), pathText(path)));
+    return outputsByName(this.#named(needs), pathText(path));
   }
 
   /** `output`, or the outputs of the steps nobody needs, by name. */
   #output(steps: readonly PlanStep[]): InputPlan {
     const { output, hasOutput } = this.#definition;
     const everything: Site = { field: "output", ordinals: this.#ordinals, readable: () => true, hasItem: false };
-    if (hasOutput) return this.#noted(compileTemplate(output, ["output"], everything, this.#problems));
+    if (hasOutput) return compileTemplate(output, ["output"], everything, this.#problems);
     const last = steps.filter((step) => step.dependants.length === 0).map((step) => step.index);
-    return this.#noted(outputsByName(this.#named(last), "output"));
+    return outputsByName(this.#named(last), "output");
   }
 
   #named(ordinals: readonly number[]): readonly (readonly [string, number])[] {
@@ -133,24 +132,9 @@ class PlanCompiler {
   #expression(source: string | null, path: Path, site: Site, types: readonly string[]): CompiledValue | null {
     if (source === null) return null;
     const compiled = compileValue(source, site, types);
-    if (compiled.type === "compiled") {
-      this.#note(compiled);
-      return compiled;
-    }
+    if (compiled.type === "compiled") return compiled;
     this.#problems.push({ ...compiled.problem, path, source });
     return null;
-  }
-
-  #noted(plan: InputPlan): InputPlan {
-    if (plan.type === "computed") this.#note(plan.template);
-    return plan;
-  }
-
-  /** Remembers what an expression reads: a blob among these must be at hand when it is evaluated. */
-  #note(expression: Pick<Expression<unknown>, "reads" | "readsInput"> | null): void {
-    if (expression === null) return;
-    for (const step of expression.reads) this.#parsed.add(step);
-    if (expression.readsInput) this.#parsed.add(RUN_INPUT);
   }
 
   #site(ordinal: number, hasItem: boolean): Site {

@@ -40,10 +40,12 @@ function started(): Decision {
     at: { nowMs: 1000, seed: 1 },
     events: [],
     reactions: [],
-    blobText: () => json("null"),
+    blobText: () => undefined,
+    lost: [],
     eventsLeft: COMMAND_EVENTS_MAX,
     bytesLeft: COMMAND_BYTES_MAX,
     advanceAsked: false,
+    loadAsked: false,
   };
   const workflow = workflowName("one");
   const keys = { idempotencyKey: "", inputHash: "", traceparent: "" };
@@ -67,7 +69,11 @@ describe("a command of another tenant", () => {
     const token = { runId: RUN, epoch: 1, step: 0, item: -1, attempt: 1 };
     const outcome = { type: "completed", output: json("2") } as const;
     const result = { ...token, outcome, worker: workerName("w@1"), startedMs: 0, logs: null };
-    expect(decide(decision, { type: "result", tenant, runId: RUN, result })).toEqual({ type: "done", repeated: false });
+    expect(decide(decision, { type: "result", tenant, runId: RUN, result })).toEqual({
+      type: "done",
+      repeated: false,
+      epoch: 0,
+    });
     expect(decision.run?.status).toBe("completed");
   });
 });

@@ -1,12 +1,13 @@
 // What one command is decided with, and the one way to make something happen: `emit`.
 import type { Failure } from "@millrace/model/failure.ts";
-import { type BlobRef, type Json, type Payload } from "@millrace/model/payload.ts";
+import type { BlobRef, Payload } from "@millrace/model/payload.ts";
 import type { Moment, Reaction } from "@millrace/model/reaction.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { Plan, PlanStep } from "../plan/plan.ts";
 import { evolve } from "./evolve.ts";
+import type { BlobText } from "./input.ts";
 import { react } from "./react.ts";
 
 /** How many events one command may make; the rest follows with `advance`. Keeps one run from filling a turn (I7). */
@@ -29,12 +30,16 @@ export interface Decision {
   readonly at: Moment;
   readonly events: RunEvent[];
   readonly reactions: Reaction[];
-  /** The text of a blob the plan says expressions parse; the shell has loaded it. */
-  readonly blobText: (ref: BlobRef) => Json;
+  /** Has the texts of some blobs at hand; while this is decided it has neither more nor fewer. */
+  readonly blobText: BlobText;
+  /** Blobs that are known to be gone or damaged. */
+  lost: readonly BlobRef[];
   eventsLeft: number;
   bytesLeft: number;
   /** Whether `advance` was asked for: once a command is enough. */
   advanceAsked: boolean;
+  /** Whether texts of blobs were asked for: what else is missing is asked for by the `advance` that follows. */
+  loadAsked: boolean;
 }
 
 /** Where something failed: the step's ordinal and the item's, -1 for none. */
@@ -57,10 +62,12 @@ export type Decided = Done | Refusal;
 export interface Done {
   readonly type: "done";
   readonly repeated: boolean;
+  /** The epoch it was about; 0 = the run's newest. */
+  readonly epoch: number;
 }
 
-export const DONE: Done = { type: "done", repeated: false };
-export const REPEATED: Done = { type: "done", repeated: true };
+export const DONE: Done = { type: "done", repeated: false, epoch: 0 };
+export const REPEATED: Done = { type: "done", repeated: true, epoch: 0 };
 
 /** Records an event: it changes the state at once, so that the next decision sees it, and asks for its reactions. */
 export function emit(decision: Decision, event: RunEvent): RunState {

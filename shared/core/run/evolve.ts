@@ -8,6 +8,8 @@ import { cancelRequested, ended, retried } from "./evolve-run.ts";
 import { signalReceived, signalTaken } from "./evolve-signal.ts";
 import { abandoned, attemptCancelled, attemptFailed, stepCompleted, stepScheduled } from "./evolve-task.ts";
 import { PENDING } from "./readiness.ts";
+import { failureBytes, taskBytes, textBytes } from "./state-size.ts";
+import { taskOf } from "./task-state.ts";
 
 /** What follows from `event`, recorded at `atMs`. `run` is undefined for `run-started` alone. */
 export function evolve(run: RunState | undefined, event: RunEvent, atMs: number): RunState {
@@ -20,13 +22,13 @@ export function evolve(run: RunState | undefined, event: RunEvent, atMs: number)
 function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number): void {
   switch (event.type) {
     case "step-scheduled":
-      return stepScheduled(run, event, atMs);
+      return changeTask(run, event, atMs, stepScheduled);
     case "step-completed":
-      return stepCompleted(run, event, atMs);
+      return changeTask(run, event, atMs, stepCompleted);
     case "attempt-failed":
-      return attemptFailed(run, event, atMs);
+      return changeTask(run, event, atMs, attemptFailed);
     case "attempt-cancelled":
-      return attemptCancelled(run, event, atMs);
+      return changeTask(run, event, atMs, attemptCancelled);
     case "step-fanned-out":
       return fannedOut(run, event, atMs);
     case "step-joined":
@@ -37,6 +39,7 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
       return;
     case "step-evaluated":
       run.steps[event.step] = { status: "done", sinceMs: atMs, endedMs: atMs, output: event.output };
+      run.stateBytes += textBytes(event.output);
       run.openSteps--;
       return;
     case "step-faulted":
@@ -46,6 +49,7 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
       return;
     case "step-woke":
       run.steps[event.step] = { status: "done", sinceMs: since(run, event.step, atMs), endedMs: atMs, output: NULL };
+      run.stateBytes += textBytes(NULL);
       run.openSteps--;
       return;
     case "step-waiting":
@@ -72,6 +76,18 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
   }
 }
 
+/** A task's part of the state is counted anew around whatever an event does to it. */
+function changeTask<Event extends { readonly step: number; readonly item: number }>(
+  run: RunState,
+  event: Event,
+  atMs: number,
+  fold: (run: RunState, event: Event, atMs: number) => void,
+): void {
+  const before = taskBytes(taskOf(run, event.step, event.item));
+  fold(run, event, atMs);
+  run.stateBytes += taskBytes(taskOf(run, event.step, event.item)) - before;
+}
+
 function started(event: RunStarted, atMs: number): RunState {
   return {
     runId: event.runId,
@@ -94,9 +110,10 @@ function started(event: RunStarted, atMs: number): RunState {
     steps: Array.from<StepState>({ length: event.stepCount }).fill(PENDING),
     openSteps: event.stepCount,
     openAttempts: 0,
+    stateBytes: textBytes(event.input),
     signals: [],
     signalIds: [],
-    retryRequestId: "",
+    retries: [],
   };
 }
 
@@ -116,6 +133,7 @@ function faulted(run: RunState, event: StepFaulted, atMs: number): void {
       endedMs: atMs,
       failure: event.failure,
     };
+    run.stateBytes += failureBytes(event.failure);
   }
 }
 

@@ -6,7 +6,6 @@ import {
   type Json,
   json,
   type PassedPayload,
-  type Payload,
   RUN_INPUT,
   type StepInput,
   WRITTEN_INPUT,
@@ -15,8 +14,8 @@ import type { RunState, StepItems } from "@millrace/model/run-state.ts";
 import type { Plan } from "../plan/plan.ts";
 import { itemsOf } from "./task-state.ts";
 
-/** Gives the text of a blob; the shell has loaded those it may be asked for ({@link blobsOf}). */
-export type BlobText = (ref: BlobRef) => Json;
+/** Gives the text of a blob, if it is at hand. */
+export type BlobText = (ref: BlobRef) => Json | undefined;
 
 /** Where an input is used: the step's ordinal, and the item's or -1. */
 export interface InputPlace {
@@ -82,16 +81,4 @@ export function listOf(texts: readonly Json[]): Json {
 
 export function isBlobRef(payload: PassedPayload): payload is BlobRef {
   return typeof payload === "object" && "sha256" in payload;
-}
-
-/** The blobs a step's output (or with RUN_INPUT the run's input) consists of. */
-export function blobsOf(run: RunState, step: number): BlobRef[] {
-  const state = run.steps[step];
-  const payloads: (Payload | null)[] =
-    step === RUN_INPUT
-      ? [run.input]
-      : state !== undefined && "tasks" in state
-        ? state.tasks.map((task) => (task?.status === "completed" ? task.output : null))
-        : [state !== undefined && "output" in state ? state.output : null];
-  return payloads.filter((payload) => payload !== null && typeof payload !== "string");
 }

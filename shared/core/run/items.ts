@@ -2,7 +2,8 @@
 import type { Failure } from "@millrace/model/failure.ts";
 import { type Json, PAYLOAD_BYTES_MAX, type StepInput } from "@millrace/model/payload.ts";
 import type { RunState, StepItems } from "@millrace/model/run-state.ts";
-import type { Evaluated, PlanStep } from "../plan/plan.ts";
+import { type Evaluated, type PlanStep, readsOf } from "../plan/plan.ts";
+import { stepIsReadable } from "./blobs.ts";
 import { askToAdvance, type Decision, emit, faultStep, spend, spent, wholeStep } from "./decision.ts";
 import { inputOf } from "./evaluate-input.ts";
 import { hasRoom, nextItem } from "./readiness.ts";
@@ -31,6 +32,7 @@ export function scheduleItems(decision: Decision, run: RunState, step: PlanStep,
   while (hasRoom(step, items)) {
     if (spent(decision)) return askToAdvance(decision, run);
     const item = nextItem(items);
+    if (items.tasks[item] == null && !stepIsReadable(decision, run, step, readsOf(step.input))) return;
     const input = firstInput(decision, run, step, item);
     if (input?.type === "failed") return faultStep(decision, run, { step: step.index, item }, input.failure);
     emit(decision, {

@@ -41,6 +41,9 @@ export class RunScope implements Scope {
   }
 
   #text(payload: Payload): Json {
-    return typeof payload === "string" ? payload : this.#blobText(payload);
+    if (typeof payload === "string") return payload;
+    const text = this.#blobText(payload);
+    if (text === undefined) throw new Error(`Blob ${payload.sha256} was not asked for before it was read.`);
+    return text;
   }
 }

@@ -21,6 +21,13 @@ export const GATEWAY_SILENCE_MS_MAX = 5_000;
 /** How long workers may take to come back by another gateway, as long as they may take to come back to the same one. */
 export const HOLDER_GRACE_MS = 5_000;
 
+/**
+ * How long a new owner keeps what an earlier one may have given out for gateways to say what their workers have. All that
+ * are there hear of the new owner at once; workers whose gateway went with the old owner may come too late, and what they
+ * have is made twice then, and recorded once. Every run the shard had under way waits as long.
+ */
+export const HOLD_BACK_MS = 500;
+
 /** How often channels and servers look at their clocks: what is due may be this much late. */
 export const TICK_MS = 100;
 

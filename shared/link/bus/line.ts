@@ -2,8 +2,8 @@
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
-import type { HeldAttempt, ListPage, ListQuery, OwedAttempt, Reply, RunEnd, RunView } from "../link.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
+import type { HeldAttempt, ListPage, ListQuery, Reply, RunEnd, RunView } from "../link.ts";
 
 /** Takes what a channel has to say; the numbers are the channel's. Nothing may be said while it is not up. */
 export interface Line {

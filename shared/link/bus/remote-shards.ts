@@ -170,6 +170,9 @@ export class RemoteShards implements Shards {
     for (const [channel, theirs] of this.#byChannel(attempts)) channel?.tasks.giveBack(theirs);
   }
 
+  /** Nothing to be said: whoever owns a shard waits for the workers of all gateways (ShardServer). */
+  workersAreBack(): void {}
+
   connect(sink: TaskSink): void {
     this.#sink = sink;
     for (const { channel } of this.#ways.values()) channel.tasks.askHolding();

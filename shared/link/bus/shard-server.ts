@@ -8,7 +8,8 @@
 // found on the same subject.
 // 1. Whenever the shard begins to serve, everybody is told, and every session ends: the shard knows of nothing any more
 //    that was said in it.
-// 2. A gateway that does not hear, or says nothing for too long, is gone: what it waited for is forgotten, and what its
+// 2. What the shard may have given out before is given to others only when gateways had the time to say what they have.
+// 3. A gateway that does not hear, or says nothing for too long, is gone: what it waited for is forgotten, and what its
 //    workers hold waits again by and by.
 import type { Bus, BusMessage, Unsubscribe } from "@millrace/bus/bus.ts";
 import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
@@ -16,7 +17,7 @@ import type { ShardId, Term } from "@millrace/model/ids.ts";
 import type { LocalShard } from "../local-shard.ts";
 import { decodeGatewayFrame, encodeAnnouncement } from "./codec/frames.ts";
 import { GatewayPeer } from "./gateway-peer.ts";
-import { GATEWAYS_MAX, TICK_MS } from "./limits.ts";
+import { GATEWAYS_MAX, HOLD_BACK_MS, TICK_MS } from "./limits.ts";
 import type { LinkSubjects } from "./remote-shards.ts";
 
 export interface ShardServerParts {
@@ -38,6 +39,7 @@ export class ShardServer {
   readonly #inbox: string;
   #stops: readonly Unsubscribe[] = [];
   #cancelTick: CancelTimer = () => {};
+  #cancelHoldBack: CancelTimer = () => {};
   #serial = 0;
 
   constructor(parts: ShardServerParts) {
@@ -58,6 +60,7 @@ export class ShardServer {
       }),
     ];
     this.#cancelTick = this.#parts.clock.after(TICK_MS, () => this.#tick());
+    this.#holdBack();
     this.#announce(shard.term);
     await bus.settled();
   }
@@ -65,6 +68,7 @@ export class ShardServer {
   /** Listens no more. What the shard has answered by now is sent. */
   close(): void {
     this.#cancelTick();
+    this.#cancelHoldBack();
     for (const peer of this.#peers.values()) peer.close();
     for (const stop of this.#stops) stop();
     this.#peers.clear();
@@ -73,7 +77,15 @@ export class ShardServer {
 
   #began(term: Term): void {
     for (const peer of this.#peers.values()) peer.endSession();
+    this.#holdBack();
     this.#announce(term);
+  }
+
+  /** What was given out before waits for those who have it to say so. */
+  #holdBack(): void {
+    const { clock, shard } = this.#parts;
+    this.#cancelHoldBack();
+    this.#cancelHoldBack = clock.after(HOLD_BACK_MS, () => shard.tasks.workersAreBack());
   }
 
   #announce(term: Term): void {

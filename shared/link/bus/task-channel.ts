@@ -1,7 +1,7 @@
 // A channel's tasks: credits on their way to the shard, and what workers of this gateway have of it.
 import type { RunId } from "@millrace/model/ids.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
-import type { Deliver, HeldAttempt, OwedAttempt, TaskSink } from "../link.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
+import type { Deliver, HeldAttempt, TaskSink } from "../link.ts";
 import type { Line, TaskEvents } from "./line.ts";
 import { Pulls } from "./pulls.ts";
 

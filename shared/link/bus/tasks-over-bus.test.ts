@@ -4,6 +4,7 @@ import { json } from "@millrace/model/payload.ts";
 import { describe, expect, it } from "vitest";
 import {
   GATEWAY_SILENCE_MS_MAX,
+  HOLD_BACK_MS,
   HOLDER_GRACE_MS,
   KEEPALIVE_MS,
   PULL_PATIENCE_MS,
@@ -185,7 +186,11 @@ describe("a new owner", () => {
     await bench.settle();
     bench.kill(node);
     await bench.serve("n2");
+    await bench.clock.advance(HOLD_BACK_MS - 100);
+    other.pull(10);
     await bench.settle();
+    expect(other.held.size).toBe(0);
+    await bench.clock.advance(100);
     other.pull(10);
     await bench.settle();
     expect([other.held.size, new Set([...runsOf(gateway), ...runsOf(other)]).size]).toEqual([2, 4]);
@@ -200,13 +205,14 @@ describe("a new owner", () => {
     if (token === undefined) throw new Error("No task.");
     bench.kill(node);
     gateway.send(gateway.resultOf(token));
-    bench.latencyMs = 500;
+    bench.latencyMs = 2_000;
     await bench.serve("n2");
     await bench.settle();
+    await bench.clock.advance(HOLD_BACK_MS + 100);
     other.pull(1);
     await bench.clock.advance(100);
     expect([other.held.size, bench.disk().runs.get(token.runId)?.status]).toEqual([0, "running"]);
-    await bench.clock.advance(1_000);
+    await bench.clock.advance(2_000);
     expect(bench.disk().runs.get(token.runId)?.status).toBe("completed");
   });
 
@@ -233,7 +239,7 @@ describe("a new owner", () => {
     bench.kill(node);
     bench.hub.loses = null;
     await bench.serve("n2");
-    await bench.settle();
+    await bench.clock.advance(HOLD_BACK_MS);
     other.pull(1);
     await bench.settle();
     expect([gateway.spoken, gateway.held.size, other.held.size]).toEqual([0, 0, 1]);
@@ -242,7 +248,7 @@ describe("a new owner", () => {
   it("of an older term gives tasks to nobody any more", async () => {
     const { bench, gateway } = await opened(2);
     await bench.serve("n2");
-    await bench.settle();
+    await bench.clock.advance(HOLD_BACK_MS);
     gateway.pull(10);
     await bench.settle();
     expect(runsOf(gateway)).toHaveLength(2);

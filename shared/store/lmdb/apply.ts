@@ -29,6 +29,7 @@ const rowPlace = Buffer.alloc(6);
 /** Writes a slice and its redo into the main environment: from here on it happened. Throws what LMDB throws; then it did not. */
 export function applyToMain(main: MainEnvironment, scopes: Scopes, slice: Slice, redo: Redo): number {
   return undoable(main, scopes, () => {
+    for (const row of slice.pinned) main.pinned.putSync(Buffer.from(row.name), seal(row.bytes));
     for (const row of slice.live) {
       packRun(row.runId, runKey, 0);
       main.live.putSync(runKey, seal(stateOf(row.position, row.bytes)));

@@ -7,7 +7,7 @@ import type { Bytes, MainEnvironment } from "./environment.ts";
 export const SLICE_FACT = Buffer.from("slice");
 export const AHEAD_FACT = Buffer.from("ahead");
 export const META_FACT = Buffer.from("meta");
-const META_HEADER_BYTES = 4 * 8;
+const META_BYTES = 4 * 8;
 
 /** The number of the last slice an environment holds; 0 = none. */
 export function sliceNumberOf(facts: Bytes): number {
@@ -29,17 +29,15 @@ export function metaOf(main: MainEnvironment): CheckpointMeta | null {
     chain: bytes.readDoubleBE(8),
     term: term(bytes.readDoubleBE(16)),
     timeMs: bytes.readDoubleBE(24),
-    body: Buffer.from(bytes.subarray(META_HEADER_BYTES)),
   };
 }
 
 /** The meta's bytes, not yet sealed. */
 export function encodeMeta(meta: CheckpointMeta): Buffer {
-  const bytes = Buffer.allocUnsafe(META_HEADER_BYTES + meta.body.length);
+  const bytes = Buffer.allocUnsafe(META_BYTES);
   bytes.writeDoubleBE(meta.position, 0);
   bytes.writeDoubleBE(meta.chain, 8);
   bytes.writeDoubleBE(meta.term, 16);
   bytes.writeDoubleBE(meta.timeMs, 24);
-  bytes.set(meta.body, META_HEADER_BYTES);
   return bytes;
 }

@@ -19,17 +19,21 @@ import {
 
 /** Entries read from either end of each database of a file that looks whole. A few dozen pages, a millisecond or two. */
 const ENTRIES_MAX = 1000;
+/** … and of pinned definitions, which may be large; whoever opens the store reads them all. */
+const PINNED_MAX = 20;
 
 interface Walk {
   readonly db: Bytes;
   /** Whether values are sealed and so can be checked. */
   readonly sealed: boolean;
+  readonly entriesMax: number;
 }
 
 function probe(folder: string, file: string): void {
   const { environment, walks } = openFile(folder, file);
-  const limit = isShort(environment) ? Number.MAX_SAFE_INTEGER : ENTRIES_MAX;
-  for (const { db, sealed } of walks) {
+  const short = isShort(environment);
+  for (const { db, sealed, entriesMax } of walks) {
+    const limit = short ? Number.MAX_SAFE_INTEGER : entriesMax;
     for (const reverse of [false, true]) {
       for (const { value } of db.getRange(reverse ? { reverse, limit, start: Buffer.alloc(64, 255) } : { limit })) {
         if (sealed) unseal(value, file, () => "an entry");
@@ -70,6 +74,7 @@ function openFile(folder: string, file: string): { environment: Environment; wal
     environment: main,
     walks: [
       sealed(main.live),
+      sealed(main.pinned, PINNED_MAX),
       plain(main.lists),
       plain(main.timers),
       plain(main.redo),
@@ -79,8 +84,8 @@ function openFile(folder: string, file: string): { environment: Environment; wal
   };
 }
 
-const plain = (db: Bytes): Walk => ({ db, sealed: false });
-const sealed = (db: Bytes): Walk => ({ db, sealed: true });
+const plain = (db: Bytes): Walk => ({ db, sealed: false, entriesMax: ENTRIES_MAX });
+const sealed = (db: Bytes, entriesMax = ENTRIES_MAX): Walk => ({ db, sealed: true, entriesMax });
 
 const [folder, ...files] = process.argv.slice(2);
 for (const file of files) {

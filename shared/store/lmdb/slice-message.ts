@@ -2,11 +2,12 @@
 // hands and comes back, so that the loop pays one copy of the bytes (under a microsecond a row) and the rest, sorting,
 // packing, B-trees and syncs, happens elsewhere.
 import { position, runId, type TenantId, tenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
-import type { CheckpointMeta, EndedRow, KeyRow, LiveIndex, LiveRow, ReopenedRow, Slice } from "../store.ts";
+import type { CheckpointMeta, EndedRow, KeyRow, LiveIndex, LiveRow, PinnedRow, ReopenedRow, Slice } from "../store.ts";
 import { endStatus, liveStatus, STATUS_CODE } from "./binary-key.ts";
 
 export interface SliceMessage {
   readonly buffer: ArrayBuffer;
+  readonly pinned: number;
   readonly live: number;
   readonly reopened: number;
   readonly ended: number;
@@ -28,6 +29,10 @@ export function encodeSlice(slice: Slice, spare: ArrayBuffer | undefined): Slice
   const need = bytesOf(slice);
   const buffer = spare !== undefined && spare.byteLength >= need ? spare : new ArrayBuffer(need);
   const to = new SliceWriter(buffer);
+  for (const row of slice.pinned) {
+    to.text(row.name);
+    to.bytes(row.bytes);
+  }
   for (const row of slice.live) {
     to.owner(row);
     to.index(row.index);
@@ -57,6 +62,7 @@ export function encodeSlice(slice: Slice, spare: ArrayBuffer | undefined): Slice
   }
   return {
     buffer,
+    pinned: slice.pinned.length,
     live: slice.live.length,
     reopened: slice.reopened.length,
     ended: slice.ended.length,
@@ -69,6 +75,7 @@ export function encodeSlice(slice: Slice, spare: ArrayBuffer | undefined): Slice
 /** Reads a slice back. Bytes of rows are views into the message's buffer. */
 export function decodeSlice(message: SliceMessage): Slice {
   const from = new SliceReader(message);
+  const pinned = Array.from({ length: message.pinned }, (): PinnedRow => ({ name: from.text(), bytes: from.bytes() }));
   const live = Array.from({ length: message.live }, (): LiveRow => {
     const owner = from.owner();
     const index = from.index();
@@ -91,11 +98,13 @@ export function decodeSlice(message: SliceMessage): Slice {
     const startedMs = from.float();
     return { runId: id, tenant, startedMs, key: from.text(), inputHash: from.text() };
   });
-  return { live, reopened, ended, keys, meta: message.meta };
+  return { pinned, live, reopened, ended, keys, meta: message.meta };
 }
 
 function bytesOf(slice: Slice): number {
-  let bytes = ROW_BYTES * (slice.live.length + slice.reopened.length + slice.ended.length + slice.keys.length);
+  const { pinned, live, reopened, ended, keys } = slice;
+  let bytes = ROW_BYTES * (pinned.length + live.length + reopened.length + ended.length + keys.length);
+  for (const row of slice.pinned) bytes += UTF8_BYTES_MAX * row.name.length + row.bytes.length;
   for (const row of slice.live) bytes += row.bytes.length;
   for (const row of slice.ended) bytes += row.bytes.length;
   for (const row of slice.keys) bytes += UTF8_BYTES_MAX * (row.key.length + row.inputHash.length);

@@ -73,6 +73,12 @@ export class LmdbStore implements Store {
     return aheadOf(this.#main);
   }
 
+  pinned(visit: (bytes: Uint8Array) => void): void {
+    for (const { key, value } of this.#main.pinned.getRange({})) {
+      visit(unseal(value, this.#main.path, () => `what is pinned as ${key.toString()}`));
+    }
+  }
+
   run(runId: RunId): StoredRun | undefined {
     packRun(runId, this.#runKey, 0);
     const value = this.#main.live.get(this.#runKey);

@@ -96,6 +96,10 @@ class MemoryStore implements Store {
     return this.#disk.tables.ahead;
   }
 
+  pinned(visit: (bytes: Uint8Array) => void): void {
+    for (const bytes of this.#disk.tables.pinned.values()) visit(bytes);
+  }
+
   run(runId: RunId): StoredRun | undefined {
     const entry = this.#disk.tables.runs.get(runId);
     return entry === undefined
@@ -179,7 +183,13 @@ function matches(filter: ListFilter, id: RunId, entry: RunEntry): boolean {
 }
 
 function copyOf(slice: Slice): Slice {
-  return { ...slice, live: slice.live.map(withOwnBytes), ended: slice.ended.map(withOwnBytes) };
+  const { pinned, live, ended } = slice;
+  return {
+    ...slice,
+    pinned: pinned.map(withOwnBytes),
+    live: live.map(withOwnBytes),
+    ended: ended.map(withOwnBytes),
+  };
 }
 
 function withOwnBytes<Row extends { readonly bytes: Uint8Array }>(row: Row): Row {

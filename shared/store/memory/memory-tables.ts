@@ -19,6 +19,7 @@ export interface RunEntry {
 export class MemoryTables {
   readonly runs = new Map<RunId, RunEntry>();
   readonly keys = new Map<string, KeyRow>();
+  readonly pinned = new Map<string, Uint8Array>();
   meta: CheckpointMeta | null = null;
   ahead = false;
   bytes = 0;
@@ -27,6 +28,10 @@ export class MemoryTables {
   #sortedTimers: readonly DueTimer[] | undefined;
 
   apply(slice: Slice): void {
+    for (const { name, bytes } of slice.pinned) {
+      this.bytes += bytes.length - (this.pinned.get(name)?.length ?? 0);
+      this.pinned.set(name, bytes);
+    }
     for (const { runId } of slice.reopened) this.#remove(runId);
     for (const { runId, tenant, workflow, index, position, bytes } of slice.live) {
       this.#put(runId, { tenant, workflow, status: index.status, position, bytes, dueMs: index.dueMs, endedMs: null });
@@ -59,6 +64,10 @@ export class MemoryTables {
     const copy = new MemoryTables();
     for (const [id, entry] of this.runs) copy.#put(id, entry);
     for (const [name, row] of this.keys) copy.keys.set(name, row);
+    for (const [name, bytes] of this.pinned) {
+      copy.pinned.set(name, bytes);
+      copy.bytes += bytes.length;
+    }
     copy.meta = this.meta;
     copy.ahead = this.ahead;
     return copy;

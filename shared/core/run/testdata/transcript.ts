@@ -4,10 +4,13 @@
 //   output {"x": "${steps.a.output}"}          run-timeout 1m          both optional
 //   > done a {"ok":true}                       a command; `a[2]` is an item, `attempt=`, `epoch=` override the newest
 //     step-completed a#1 …                     written by the test: events, `! ` reactions, refusals
+//
+// A payload `@name` is a blob of 70 kB, `@name:bytes` a larger one; `text name json` has its text at hand from there on,
+// `advance lost=name` comes back without it.
 import type { Template } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
-import { json } from "@millrace/model/payload.ts";
+import { type BlobRef, type Json, json, type Payload } from "@millrace/model/payload.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
@@ -47,6 +50,7 @@ class Transcript {
   #nowMs = START_MS;
   #seed = 0x8000_0000;
   #eventsLeft: number | undefined;
+  readonly #texts = new Map<string, Json>();
 
   line(line: string): string[] {
     if (line.startsWith("> ")) return this.#command(words(line.slice(2)));
@@ -80,6 +84,9 @@ class Transcript {
       case "budget":
         this.#eventsLeft = Number(given.at(1));
         return [];
+      case "text":
+        this.#texts.set(given.at(1), json(given.rest(2)));
+        return [];
       case "state":
         return this.#run === undefined ? ["no run"] : stateLines(this.#run, this.#planOf());
       default:
@@ -89,7 +96,8 @@ class Transcript {
 
   #decide(command: RunCommand): string[] {
     const plan = this.#planOf();
-    const decision = makeDecision(plan, this.#run, { nowMs: this.#nowMs, seed: this.#seed });
+    const at = { nowMs: this.#nowMs, seed: this.#seed };
+    const decision = makeDecision(plan, this.#run, at, ({ sha256 }) => this.#texts.get(sha256));
     if (this.#eventsLeft !== undefined) decision.eventsLeft = this.#eventsLeft;
     const decided = decide(decision, command);
     this.#run = decision.run;
@@ -108,11 +116,11 @@ class Transcript {
     switch (given.first) {
       case "start":
         return {
-          ...{ type: "start", ...to, workflow: workflowName("w"), version: 1, input: json(text === "" ? "{}" : text) },
+          ...{ type: "start", ...to, workflow: workflowName("w"), version: 1, input: payloadOf(text === "" ? "{}" : text) },
           ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
         };
       case "done":
-        return this.#result(given, { type: "completed", output: json(given.rest(2)) });
+        return this.#result(given, { type: "completed", output: payloadOf(given.rest(2)) });
       case "fail":
         return this.#result(given, { type: "failed", failure: failureOf(given) });
       case "gave-up":
@@ -127,8 +135,9 @@ class Transcript {
         return { type: "retry", ...to, requestId: text };
       case "resume":
       case "timer-due":
-      case "advance":
         return { type: given.first, ...to };
+      case "advance":
+        return { type: given.first, ...to, lost: given.option("lost") === "" ? [] : [blobOf(given.option("lost"))] };
       default:
         throw new Error(`There is no command ${given.first}.`);
     }
@@ -150,6 +159,15 @@ class Transcript {
     this.#plan ??= makePlan(this.#steps, this.#output, this.#timeoutMs);
     return this.#plan;
   }
+}
+
+function payloadOf(text: string): Payload {
+  return text.startsWith("@") ? blobOf(text.slice(1)) : json(text);
+}
+
+function blobOf(text: string): BlobRef {
+  const [name = "", bytes = "70000"] = text.split(":");
+  return { sha256: name, bytes: Number(bytes) };
 }
 
 /** `fail a CODE class [after=5s]`: transient unless it says otherwise. */

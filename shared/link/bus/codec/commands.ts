@@ -13,7 +13,7 @@ import type {
 } from "@millrace/rpc/generated/millrace/internal/v1/link.ts";
 import type { Envelope } from "../../link.ts";
 import { failureOf } from "./answers.ts";
-import { blobOf, payloadLength, payloadOf, textOf } from "./payloads.ts";
+import { blobOf, payloadLength, payloadOf, refMessage, refOf, textOf } from "./payloads.ts";
 
 /** What a command takes in a frame beside its payloads, about. */
 const COMMAND_LENGTH = 100;
@@ -164,8 +164,9 @@ function orderOf(command: OtherCommand): CommandMessage["order"] {
     case "retry":
       return { $case: "retry", value: command.requestId };
     case "resume":
+      return { $case: "resume", value: true };
     case "advance":
-      return { $case: command.type, value: true };
+      return { $case: "advance", value: { lost: command.lost.map(refMessage) } };
     case "timer-due":
       return { $case: "timerDue", value: true };
   }
@@ -186,8 +187,9 @@ function commandOf({ runId: run, tenant: owner, order }: CommandMessage): OtherC
     case "retry":
       return { type: "retry", ...to, requestId: order.value };
     case "resume":
+      return { type: "resume", ...to };
     case "advance":
-      return { type: order.$case, ...to };
+      return { type: "advance", ...to, lost: order.value.lost.map(refOf) };
     case "timerDue":
       return { type: "timer-due", ...to };
     case undefined:

@@ -1,6 +1,6 @@
 // Payloads as fields of messages: their text, or where it lies.
 import { isBlobRef } from "@millrace/core/run/input.ts";
-import { json, type PassedPayload, type Payload } from "@millrace/model/payload.ts";
+import { type BlobRef, json, type PassedPayload, type Payload } from "@millrace/model/payload.ts";
 import type {
   BlobRef as BlobMessage,
   Payload as PayloadMessage,
@@ -14,7 +14,15 @@ export function textOf(payload: PassedPayload | null): string {
 }
 
 export function blobOf(payload: PassedPayload | null): BlobMessage | undefined {
-  return payload !== null && isBlobRef(payload) ? { sha256: payload.sha256, sizeBytes: payload.bytes } : undefined;
+  return payload !== null && isBlobRef(payload) ? refMessage(payload) : undefined;
+}
+
+export function refMessage({ sha256, bytes }: BlobRef): BlobMessage {
+  return { sha256, sizeBytes: bytes };
+}
+
+export function refOf({ sha256, sizeBytes }: BlobMessage): BlobRef {
+  return { sha256, bytes: sizeBytes };
 }
 
 /** The elements of a list of payloads. */
@@ -25,7 +33,7 @@ export function itemsOf(payload: PassedPayload | null): PayloadMessage[] {
 
 /** null = there is none. */
 export function payloadOf(text: string, blob: BlobMessage | undefined): Payload | null {
-  if (blob !== undefined) return { sha256: blob.sha256, bytes: blob.sizeBytes };
+  if (blob !== undefined) return refOf(blob);
   return text === "" ? null : json(text);
 }
 

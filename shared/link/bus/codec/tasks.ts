@@ -2,14 +2,14 @@
 
 import { runId, tenantId, workflowName } from "@millrace/model/ids.ts";
 import { JSON_NULL } from "@millrace/model/payload.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type {
   AttemptRef,
   HeldAttempt as HeldMessage,
   OwedAttempt as OwedMessage,
   Task as TaskMessage,
 } from "@millrace/rpc/generated/millrace/internal/v1/link.ts";
-import type { HeldAttempt, OwedAttempt } from "../../link.ts";
+import type { HeldAttempt } from "../../link.ts";
 import { blobOf, itemsOf, passedOf, payloadLength, textOf } from "./payloads.ts";
 
 /** What an attempt's name takes in a frame, about. */

@@ -92,7 +92,9 @@ export const anyCommand: fc.Arbitrary<RunCommand> = fc.oneof(
   }),
   fc.record({ type: fc.constant("signal" as const), ...to, signalId: text, name: text, payload: anyPayload }),
   fc.record({ type: fc.constantFrom("cancel" as const, "terminate" as const, "pause" as const), ...to, reason: text }),
-  fc.record({ type: fc.constantFrom("resume" as const, "timer-due" as const, "advance" as const), ...to }),
+  fc.record({ type: fc.constant("resume" as const), ...to }),
+  fc.record({ type: fc.constant("timer-due" as const), ...to }),
+  fc.record({ type: fc.constant("advance" as const), ...to, lost: fc.array(blob, { maxLength: 3 }) }),
   fc.record({ type: fc.constant("retry" as const), ...to, requestId: text }),
 );
 

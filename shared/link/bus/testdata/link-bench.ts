@@ -7,8 +7,8 @@ import { type RunId, SLOT_COUNT, type ShardId, shardId, slot, tenantId, workerNa
 import { json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
-import type { HeldAttempt, ListPage, Origin, OwedAttempt, Reply, RunEnd, RunView, TaskSink } from "../../link.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
+import type { HeldAttempt, ListPage, Origin, Reply, RunEnd, RunView, TaskSink } from "../../link.ts";
 import { type LinkSubjects, RemoteShards } from "../remote-shards.ts";
 import { ShardServer } from "../shard-server.ts";
 import { ModelDisk } from "./model-disk.ts";

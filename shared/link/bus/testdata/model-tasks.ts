@@ -13,8 +13,10 @@ export class ModelTasks implements LocalTasks {
   readonly #holders = new Set<TaskHolder>();
   /** Attempts owed, by name; null = nobody has it. */
   readonly #owed = new Map<string, TaskHolder | null>();
-  /** Whether what waits is given out; else only what is announced as held. */
+  /** Whether anything is given out at all. */
   isGiving = true;
+  /** Attempts that an earlier owner may have given out: they wait for those who have them. */
+  #doubtful = new Set<string>();
   #hasNews = false;
 
   constructor(disk: ModelDisk, owns: () => boolean) {
@@ -25,6 +27,13 @@ export class ModelTasks implements LocalTasks {
   takeOver(): void {
     this.#owed.clear();
     for (const run of this.#disk.runs.values()) this.settle(run);
+    this.#doubtful = new Set(this.#owed.keys());
+  }
+
+  workersAreBack(): void {
+    if (this.#doubtful.size > 0) this.#hasNews = true;
+    this.#doubtful = new Set();
+    this.announce();
   }
 
   settle(run: ModelRun): void {
@@ -101,14 +110,16 @@ export class ModelTasks implements LocalTasks {
 
   #again(name: string): void {
     this.#owed.set(name, null);
+    this.#doubtful.delete(name);
     this.#hasNews = true;
   }
 
   #waiting(): ModelRun[] {
     if (!this.#owns()) return [];
-    return [...this.#disk.runs.values()].filter(
-      (run) => run.status === "running" && this.#owed.get(nameOf(taskOf(run))) === null,
-    );
+    return [...this.#disk.runs.values()].filter((run) => {
+      const name = nameOf(taskOf(run));
+      return run.status === "running" && this.#owed.get(name) === null && !this.#doubtful.has(name);
+    });
   }
 }
 

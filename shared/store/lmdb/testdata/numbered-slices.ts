@@ -26,5 +26,6 @@ export function sliceNumbered(number: number): Slice {
     live.push(liveRow(id(0, number - 1), { status: "paused", dueMs: 0 }, at));
   }
   const keys = Array.from({ length: 10 }, (_, i) => keyRow(`key ${number}/${i}`, id(i), DAY_MS));
-  return slice({ live, reopened, ended, keys, meta: metaAt(number) });
+  const pinned = [{ name: `pinned ${number}`, bytes: bytes(1) }];
+  return slice({ pinned, live, reopened, ended, keys, meta: metaAt(number) });
 }

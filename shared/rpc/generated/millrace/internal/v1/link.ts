@@ -217,9 +217,15 @@ export interface Command {
     /** Something may be due. Always true. */
     { $case: "timerDue"; value: boolean }
     | //
-    /** There may be something left to schedule. Always true. */
-    { $case: "advance"; value: boolean }
+    /** There may be something left to schedule. */
+    { $case: "advance"; value: AdvanceRun }
     | undefined;
+}
+
+/** Goes on where a run was held up. */
+export interface AdvanceRun {
+  /** Of the blobs the run asked for, those that are gone or damaged. */
+  lost: BlobRef[];
 }
 
 /** A signal. */
@@ -2230,7 +2236,7 @@ export const Command: MessageFns<Command> = {
         writer.uint32(80).bool(message.order.value);
         break;
       case "advance":
-        writer.uint32(88).bool(message.order.value);
+        AdvanceRun.encode(message.order.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -2330,11 +2336,11 @@ export const Command: MessageFns<Command> = {
             continue;
           }
           case 11: {
-            if (tag !== 88) {
+            if (tag !== 90) {
               break;
             }
 
-            message.order = { $case: "advance", value: reader.bool() };
+            message.order = { $case: "advance", value: AdvanceRun.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -2375,7 +2381,7 @@ export const Command: MessageFns<Command> = {
         : isSet(object.timer_due)
         ? { $case: "timerDue", value: globalThis.Boolean(object.timer_due) }
         : isSet(object.advance)
-        ? { $case: "advance", value: globalThis.Boolean(object.advance) }
+        ? { $case: "advance", value: AdvanceRun.fromJSON(object.advance) }
         : undefined,
     };
   },
@@ -2406,7 +2412,7 @@ export const Command: MessageFns<Command> = {
     } else if (message.order?.$case === "timerDue") {
       obj.timerDue = message.order.value;
     } else if (message.order?.$case === "advance") {
-      obj.advance = message.order.value;
+      obj.advance = AdvanceRun.toJSON(message.order.value);
     }
     return obj;
   },
@@ -2464,11 +2470,78 @@ export const Command: MessageFns<Command> = {
       }
       case "advance": {
         if (object.order?.value !== undefined && object.order?.value !== null) {
-          message.order = { $case: "advance", value: object.order.value };
+          message.order = { $case: "advance", value: AdvanceRun.fromPartial(object.order.value) };
         }
         break;
       }
     }
+    return message;
+  },
+};
+
+function createBaseAdvanceRun(): AdvanceRun {
+  return { lost: [] };
+}
+
+export const AdvanceRun: MessageFns<AdvanceRun> = {
+  encode(message: AdvanceRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.lost) {
+      BlobRef.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdvanceRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdvanceRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lost.push(BlobRef.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AdvanceRun {
+    return { lost: globalThis.Array.isArray(object?.lost) ? object.lost.map((e: any) => BlobRef.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: AdvanceRun): unknown {
+    const obj: any = {};
+    if (message.lost?.length) {
+      obj.lost = message.lost.map((e) => BlobRef.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AdvanceRun>): AdvanceRun {
+    return AdvanceRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AdvanceRun>): AdvanceRun {
+    const message = createBaseAdvanceRun();
+    message.lost = object.lost?.map((e) => BlobRef.fromPartial(e)) || [];
     return message;
   },
 };
