@@ -1,6 +1,6 @@
 // One real nats-server on loopback with JetStream in a folder of its own: start it, stop it, kill it, freeze it, start
 // it again on the same data. `nats-cluster.ts` makes three of them one cluster.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
@@ -115,9 +115,15 @@ export class NatsServer implements AsyncDisposable {
     await this.#end("SIGKILL");
   }
 
-  /** Stops all its threads: connections stay open, and nobody answers. */
+  /** Stops all its threads, and returns when they stand still: connections stay open, and nobody answers. */
   freeze(): void {
+    const { pid } = this.#running();
     this.#running().signal("SIGSTOP");
+    const giveUpMs = performance.now() + ANSWER_MS;
+    while (!hasStopped(pid)) {
+      if (performance.now() > giveUpMs)
+        throw new Error(`The server ${this.name} does not stop within ${ANSWER_MS} ms.`);
+    }
   }
 
   thaw(): void {
@@ -157,4 +163,15 @@ export class NatsServer implements AsyncDisposable {
     if (this.#process === null) throw new Error(`The server ${this.name} is not running.`);
     return this.#process;
   }
+}
+
+/** Whether every thread of a process has stopped, where the system tells (Linux); elsewhere it is taken for granted. */
+function hasStopped(pid: number): boolean {
+  const threads = `/proc/${pid}/task`;
+  if (!existsSync(threads)) return true;
+  return readdirSync(threads).every((thread) => {
+    const stat = readFileSync(`${threads}/${thread}/stat`, "utf8");
+    // The state stands behind the program's name, which is in parentheses.
+    return stat.startsWith("T", stat.lastIndexOf(")") + 2);
+  });
 }

@@ -6,11 +6,11 @@
 //
 // The process learns of it by its own clock, later; meanwhile it publishes into nothing.
 import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
+import { Line } from "@millrace/clock/line.ts";
 import { type Bus, type BusAnswer, BusCut, type BusMessage, MESSAGE_BYTES_MAX, type Unsubscribe } from "../bus.ts";
 import { Requests } from "../requests.ts";
 import { checkPattern, checkSubject } from "../subject.ts";
 import type { MemoryBus, Peer } from "./hub.ts";
-import { Line } from "./line.ts";
 
 export interface MemoryBusHandleParts {
   readonly hub: MemoryBus;

@@ -1,5 +1,5 @@
-// One direction of a connection: what is sent arrives in order, each after a delay of its own, by the clock alone.
-import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
+// One direction of a modelled connection: what is sent arrives in order, each after a delay of its own, by the clock alone.
+import type { CancelTimer, Clock } from "./clock.ts";
 
 interface Sent<Item> {
   readonly item: Item;
