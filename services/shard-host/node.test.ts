@@ -6,7 +6,7 @@ import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task } from "@millrace/model/task.ts";
 import { describe, expect, it } from "vitest";
 import { Node } from "./node.ts";
-import { ONE_STEP, ShardBench, TENANT } from "./testdata/shard-bench.ts";
+import { ONE_STEP, ShardBench, TENANT, tenantOf } from "./testdata/shard-bench.ts";
 
 const SHARDS = 4;
 
@@ -127,6 +127,27 @@ describe("a node", () => {
     expect(pulled.map((tasks) => tasks.length)).toEqual([8, 3, 5]);
     expect(perShard(pulled[0] ?? [])).toEqual([2, 2, 2, 2]);
     expect(perShard(pulled.flat())).toEqual([4, 4, 4, 4]);
+  });
+
+  it("I7: shares credits by how many tenants wait on a shard, not by how many tasks", async () => {
+    const { node, benches, settle } = await opened();
+    const [client] = benches;
+    if (client === undefined) throw new Error("No shard.");
+    const start = (tenant: string, at: number) => client.startOf("one", { tenant: tenantOf(tenant) }, slot(at));
+    const starts = [
+      ...Array.from({ length: 100 }, () => start("noisy", 0)),
+      ...Array.from({ length: 12 }, (_, run) => start(`quiet${run % 3}`, SLOT_COUNT - 1)),
+    ];
+    node.submit(
+      client,
+      starts.map((command, ref) => ({ ref: 1000 + ref, command, notifyEnd: false })),
+    );
+    await settle();
+    const pulled: Task[] = [];
+    for (const credits of [8, 8]) node.pull(["work"], credits, (tasks) => pulled.push(...tasks));
+    expect(pulled.filter(({ tenant }) => tenant === "noisy")).toHaveLength(4);
+    node.pull(["work"], 200, (tasks) => pulled.push(...tasks));
+    expect(pulled).toHaveLength(112);
   });
 
   it("answers a list that a shard refuses with the refusal, once", async () => {

@@ -1,5 +1,6 @@
 // A node: shards by slot range behind one face. Gateways talk to it through the link.
 import { slotOfRun } from "@millrace/core/run-id.ts";
+import { shareCredits } from "@millrace/link/credits.ts";
 import type {
   Deliver,
   Envelope,
@@ -25,12 +26,13 @@ export class Node implements Shards {
   #sink: TaskSink | null = null;
   /** Whether those who had attempts when an earlier process ended had the time to announce them. */
   #workersAreBack = false;
-  /** The shard that is asked first at the next pull, so that none is always last. */
-  #first = 0;
+  /** The shards, and what the sharing of credits owes them. */
+  #sharers: readonly { readonly shard: Shard; readonly owed: number }[];
 
   /** Shards in the order of their slot ranges, which are equal. */
   constructor(shards: readonly Shard[]) {
     this.shards = shards;
+    this.#sharers = shards.map((shard) => ({ shard, owed: 0 }));
   }
 
   /** Opens all shards side by side. Rejects if any cannot be opened. */
@@ -82,15 +84,23 @@ export class Node implements Shards {
   }
 
   pull(taskTypes: readonly string[], credits: number, deliver: Deliver): void {
-    const tasks: Task[] = [];
     const sink = this.#sink;
-    const count = this.shards.length;
-    this.#first = (this.#first + 1) % count;
-    for (let asked = 0; asked < count && tasks.length < credits; asked++) {
-      const shard = this.shards[(this.#first + asked) % count];
-      // Each takes its share of what is left, so that shards share credits as tenants do within one.
-      const share = Math.ceil((credits - tasks.length) / (count - asked));
-      if (shard !== undefined && sink !== null) tasks.push(...shard.tasks.pull(sink, taskTypes, share));
+    if (sink === null) return deliver([], credits);
+    const sharers = this.#sharers.map(({ shard, owed }) => {
+      const tenants = taskTypes.reduce((sum, type) => sum + shard.tasks.tenantsWaiting(type), 0);
+      return { shard, tenants, owed };
+    });
+    this.#sharers = sharers;
+    const shares = shareCredits(sharers, credits);
+    const tasks: Task[] = [];
+    for (const [index, { shard }] of sharers.entries()) {
+      const share = shares[index] ?? 0;
+      if (share > 0) tasks.push(...shard.tasks.pull(sink, taskTypes, share));
+    }
+    // Where few tenants wait there may be many tasks: they get what the others had no task for.
+    for (const { shard, tenants } of sharers) {
+      const left = credits - tasks.length;
+      if (tenants > 0 && left > 0) tasks.push(...shard.tasks.pull(sink, taskTypes, left));
     }
     deliver(tasks, credits - tasks.length);
   }

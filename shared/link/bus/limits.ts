@@ -27,6 +27,8 @@ export const HOLDER_GRACE_MS = 5_000;
  * have is made twice then, and recorded once. Every run the shard had under way waits as long.
  */
 export const HOLD_BACK_MS = 500;
+/** … the owner's process, when it has just begun and nobody served the shard meanwhile: all workers have to come back. */
+export const HOLD_BACK_AT_START_MS = 1_500;
 
 /** How often channels and servers look at their clocks: what is due may be this much late. */
 export const TICK_MS = 100;

@@ -47,8 +47,12 @@ export class ShardServer {
     this.#inbox = `${parts.bus.inbox}.gateways-${parts.id}`;
   }
 
-  /** Listens from now on and says so; for a shard that serves. Rejects when the bus is cut: it hears of it when it is back. */
-  async open(): Promise<void> {
+  /**
+   * Listens from now on and says so; for a shard that serves. `holdBackMs`: how long what was given out before waits for
+   * gateways to say that they have it ({@link HOLD_BACK_AT_START_MS} if no process served the shard until now).
+   * Rejects when the bus is cut; it hears of it when it is back.
+   */
+  async open(holdBackMs = HOLD_BACK_MS): Promise<void> {
     const { bus, subjects, id, shard } = this.#parts;
     this.#stops = [
       bus.subscribe(`${this.#inbox}.*`, (message) => this.#returned(message)),
@@ -60,7 +64,7 @@ export class ShardServer {
       }),
     ];
     this.#cancelTick = this.#parts.clock.after(TICK_MS, () => this.#tick());
-    this.#holdBack();
+    this.#holdBack(holdBackMs);
     this.#announce(shard.term);
     await bus.settled();
   }
@@ -77,15 +81,15 @@ export class ShardServer {
 
   #began(term: Term): void {
     for (const peer of this.#peers.values()) peer.endSession();
-    this.#holdBack();
+    this.#holdBack(HOLD_BACK_MS);
     this.#announce(term);
   }
 
   /** What was given out before waits for those who have it to say so. */
-  #holdBack(): void {
+  #holdBack(delayMs: number): void {
     const { clock, shard } = this.#parts;
     this.#cancelHoldBack();
-    this.#cancelHoldBack = clock.after(HOLD_BACK_MS, () => shard.tasks.workersAreBack());
+    this.#cancelHoldBack = clock.after(delayMs, () => shard.tasks.workersAreBack());
   }
 
   #announce(term: Term): void {

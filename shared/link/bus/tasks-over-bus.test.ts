@@ -4,6 +4,7 @@ import { json } from "@millrace/model/payload.ts";
 import { describe, expect, it } from "vitest";
 import {
   GATEWAY_SILENCE_MS_MAX,
+  HOLD_BACK_AT_START_MS,
   HOLD_BACK_MS,
   HOLDER_GRACE_MS,
   KEEPALIVE_MS,
@@ -195,6 +196,24 @@ describe("a new owner", () => {
     await bench.settle();
     expect([other.held.size, new Set([...runsOf(gateway), ...runsOf(other)]).size]).toEqual([2, 4]);
     expect(gateway.confirmed).toEqual([]);
+  });
+
+  it("in a process that has just begun waits longer for workers that have to find it first", async () => {
+    const { bench, node, gateway, other } = await opened(1);
+    gateway.pull(1);
+    await bench.settle();
+    bench.kill(node);
+    gateway.kill();
+    bench.holdBackMs = HOLD_BACK_AT_START_MS;
+    await bench.serve("n2");
+    await bench.clock.advance(HOLD_BACK_AT_START_MS - 100);
+    other.pull(1);
+    await bench.settle();
+    expect(other.held.size).toBe(0);
+    await bench.clock.advance(100);
+    other.pull(1);
+    await bench.settle();
+    expect(other.held.size).toBe(1);
   });
 
   it("does not give out what is reported, though the report is still on its way", async () => {

@@ -137,6 +137,16 @@ describe("a newer version", () => {
     expect(commandsOf(frame)).toMatchObject({ known: [{ ref: 5 }], unknown: [6, 4] });
   });
 
+  it("may send fields nobody here knows: they are passed over", () => {
+    const frame = newGatewayFrame();
+    frame.gateway = "g";
+    putCommand(frame, 5, { type: "resume", ...to5() }, false);
+    const known = encodeGatewayFrame(frame);
+    // A number, a text and a message of fields 1,000 and up.
+    const unknown = Buffer.from([0xc0, 0x3e, 7, 0xca, 0x3e, 2, 0x68, 0x69, 0xd2, 0x3e, 2, 0x08, 1]);
+    expect(decodeGatewayFrame(Buffer.concat([known, unknown]))).toEqual(decodeGatewayFrame(known));
+  });
+
   it("may refuse with codes nobody here knows: they stay refusals, to be tried again or not", () => {
     const refused = { code: "NEW_CODE", field: "", message: "m", fix: "f", retryDelayMs: 0 };
     expect(refusalOf(refused)).toEqual({ ...refused, code: "INVALID_ARGUMENT" });

@@ -9,6 +9,7 @@ import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { HeldAttempt, ListPage, Origin, Reply, RunEnd, RunView, TaskSink } from "../../link.ts";
+import { HOLD_BACK_MS } from "../limits.ts";
 import { type LinkSubjects, RemoteShards } from "../remote-shards.ts";
 import { ShardServer } from "../shard-server.ts";
 import { ModelDisk } from "./model-disk.ts";
@@ -33,6 +34,8 @@ export class LinkBench {
   readonly disks = new Map<ShardId, ModelDisk>();
   /** How long the writes of owners to come take. */
   latencyMs = 1;
+  /** How long they hold back what others may have given out. */
+  holdBackMs = HOLD_BACK_MS;
   #minted = 0;
 
   constructor(seed = 1) {
@@ -58,7 +61,7 @@ export class LinkBench {
     const server = new ShardServer({ id, shard, bus, clock: this.clock, subjects: SUBJECTS, process: name });
     shard.serve();
     // It listens also while the bus is cut, as soon as there is one again.
-    server.open().catch(() => {});
+    server.open(this.holdBackMs).catch(() => {});
     await this.settle();
     return { bus, shard, server };
   }

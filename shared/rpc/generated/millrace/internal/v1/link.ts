@@ -467,7 +467,7 @@ export interface RunView {
   definition: string;
 }
 
-/** An answer about one run. Neither field = a newer owner's answer: asked again. */
+/** An answer about one run. Neither field = a newer owner's answer, which is passed over. */
 export interface RunAnswer {
   /** The question's. */
   ref: number;
@@ -530,7 +530,7 @@ export interface RunPage {
   next: string;
 }
 
-/** An answer about many runs. Neither field = a newer owner's answer: asked again. */
+/** An answer about many runs. Neither field = a newer owner's answer, which is passed over. */
 export interface ListAnswer {
   /** The question's. */
   ref: number;
