@@ -165,6 +165,22 @@ describe("a question", () => {
     expect(node.shard.term).toBe(1);
   });
 
+  it("is answered though the answer is larger than what the bus holds, and what comes after it comes after it", async () => {
+    const { bench, gateway } = await opened();
+    const runId = await gateway.start();
+    const bytes = 40 * MESSAGE_BYTES_MAX;
+    bench.hub.queueBytesMax = 20 * MESSAGE_BYTES_MAX;
+    bench.disk().runs.get(runId)?.done.push("x".repeat(bytes));
+    const answers: (RunView | Refusal)[] = [];
+    gateway.shards.run(TENANT, runId, (answer) => answers.push(answer));
+    await bench.clock.advance(1);
+    const ref = gateway.send(bench.startOf());
+    await bench.clock.advance(100);
+    const [view] = answers;
+    expect(view !== undefined && "bytes" in view ? view.bytes.length : 0).toBeGreaterThan(bytes);
+    expect(gateway.replies.get(ref)).toMatchObject({ type: "done" });
+  });
+
   it("is refused like a run of nobody's when the run is another tenant's", async () => {
     const { gateway, bench } = await opened();
     const runId = await gateway.start();

@@ -1,4 +1,5 @@
 // The bounds and times of the link over the bus, each with its reason (I9).
+import { RUN_STATE_BYTES_MAX } from "@millrace/core/run/state-size.ts";
 
 /**
  * How long a command or question may go without an answer. A fail-over takes well below a second and a busy shard has at
@@ -49,8 +50,10 @@ export const RETRY_MS_MIN = 50;
 /** A frame is sent when it has about this much in it, without waiting for more. */
 export const FRAME_LENGTH = 128 * 1024;
 
-/** The largest frame in parts: a page of a thousand runs has less than 16 MiB, a run's state less than that. */
-export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+/** The largest frame in parts: the state of a run and its definition, and what else comes with it. */
+export const FRAME_BYTES_MAX = 2 * RUN_STATE_BYTES_MAX;
+/** Parts sent before the bus has to say that they have left: a quarter of what it holds for a server that is behind. */
+export const PARTS_AT_ONCE = 16;
 
 /** Commands and questions a channel keeps until they are answered: what the mailbox of a shard takes, twice over. */
 export const ASKED_MAX = 100_000;

@@ -10,6 +10,7 @@ import { refusal } from "@millrace/errors/refusal.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type {
+  FramePart,
   GatewayFrame,
   PullTasks,
   RunQuery,
@@ -23,7 +24,15 @@ import { readCommands } from "./codec/commands.ts";
 import { decodeGatewayFrame, encodeShardFrame, newShardFrame, partsOf } from "./codec/frames.ts";
 import { listAnswer, pageLength, queryOf, runAnswer, viewLength } from "./codec/runs.ts";
 import { heldOf, owedMessage, TOKEN_LENGTH, taskLength, taskMessage, tokenMessage, tokenOf } from "./codec/tasks.ts";
-import { CROWDED_RETRY_MS, FRAME_LENGTH, HOLDING_MAX, PULL_SLICE, PULLED_LENGTH_MAX, WATCHED_MAX } from "./limits.ts";
+import {
+  CROWDED_RETRY_MS,
+  FRAME_LENGTH,
+  HOLDING_MAX,
+  PARTS_AT_ONCE,
+  PULL_SLICE,
+  PULLED_LENGTH_MAX,
+  WATCHED_MAX,
+} from "./limits.ts";
 
 export interface PeerSessionParts {
   readonly shard: LocalShard;
@@ -55,6 +64,8 @@ export class PeerSession implements Origin {
   #frame = newShardFrame();
   #length = 0;
   #flushDue = false;
+  /** Whether parts of a large frame wait for those before them to have left. */
+  #isPacing = false;
   #isOver = false;
 
   /** Welcomes the gateway: its first frame has come. */
@@ -119,6 +130,8 @@ export class PeerSession implements Origin {
 
   /** Sends what there is to say, be it nothing. */
   flush(): void {
+    // It comes with the frame after the large one that is on its way.
+    if (this.#isPacing) return;
     const frame = this.#frame;
     this.#frame = newShardFrame();
     this.#length = 0;
@@ -279,9 +292,26 @@ export class PeerSession implements Origin {
     const parts = partsOf(encoded);
     if (parts === null) return bus.publish(to, encoded, inbox);
     this.#sent--;
-    for (const part of parts) {
+    this.#sendParts(parts);
+  }
+
+  /** Some at a time: the bus loses what it cannot hold. */
+  #sendParts(parts: readonly FramePart[]): void {
+    const { bus, to, inbox } = this.#parts;
+    for (const part of parts.slice(0, PARTS_AT_ONCE)) {
       bus.publish(to, encodeShardFrame(this.#numbered({ ...newShardFrame(), part })), inbox);
     }
+    const rest = parts.slice(PARTS_AT_ONCE);
+    if (rest.length === 0 || this.#isOver) return;
+    this.#isPacing = true;
+    const goOn = (): void => {
+      this.#isPacing = false;
+      if (this.#isOver) return;
+      this.#sendParts(rest);
+      if (this.#length > 0 || this.#news.size > 0) this.#flushSoon();
+    };
+    // Without a connection the rest is lost, and the gateway begins anew.
+    bus.settled().then(goOn, goOn);
   }
 
   #numbered(frame: ShardFrame): ShardFrame {

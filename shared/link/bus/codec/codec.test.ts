@@ -210,6 +210,7 @@ describe("bytes", () => {
     expect(assembly.add({ index: 0, count: 3, data })).toBe("more");
     expect(assembly.add({ index: 2, count: 3, data })).toBe("broken");
     expect(assembly.isOpen).toBe(false);
+    // Never written to, so it takes no memory.
     const huge = Buffer.alloc(FRAME_BYTES_MAX / 2 + 1);
     expect(assembly.add({ index: 0, count: 3, data: huge })).toBe("more");
     expect(assembly.add({ index: 1, count: 3, data: huge })).toBe("broken");
