@@ -57,10 +57,10 @@ export const PARTS_AT_ONCE = 16;
 
 /** Commands and questions a channel keeps until they are answered: what the mailbox of a shard takes, twice over. */
 export const ASKED_MAX = 100_000;
-/** … and what they hold, by length: one shard that stands still takes this much of a gateway's memory. */
-export const ASKED_LENGTH_MAX = 48 * 1024 * 1024;
-/** … all channels together. */
-export const ASKED_LENGTH_TOTAL_MAX = 256 * 1024 * 1024;
+/** … and what they hold, by length: one shard that stands still leaves room for others. */
+export const ASKED_LENGTH_MAX = 16 * 1024 * 1024;
+/** … all channels together: it may all be said again at once, and the bus holds no more than 64 MiB. */
+export const ASKED_LENGTH_TOTAL_MAX = 40 * 1024 * 1024;
 
 /** When a caller that finds these full should come back. */
 export const CROWDED_RETRY_MS = 250;
