@@ -13,6 +13,7 @@ import type { Config } from "@millrace/config/config.ts";
 import { startConnectors } from "@millrace/connectors/connectors.ts";
 import { type Gateway, startGateway } from "@millrace/gateway/gateway.ts";
 import { openFileJournal } from "@millrace/journal/file/open.ts";
+import { soleWriter } from "@millrace/journal/sole-writer.ts";
 import { shardId } from "@millrace/model/ids.ts";
 import type { FindDefinition } from "@millrace/shard-host/decider.ts";
 import { Node } from "@millrace/shard-host/node.ts";
@@ -52,7 +53,10 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
   const [registry, blobs] = await Promise.all([
     opened(
       registryFolder,
-      JournaledRegistry.open(() => openFileJournal(registryFolder), systemClock),
+      JournaledRegistry.open(
+        soleWriter(() => openFileJournal(registryFolder)),
+        systemClock,
+      ),
     ),
     openFolderBlobs(join(folder, "blobs")),
   ]);
@@ -67,6 +71,8 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       blobs,
       clock: systemClock,
       findDefinition,
+      // The folder is locked: no other process can have the journal.
+      leased: () => true,
       observer: observeShard(index, { log, metrics, progress }),
     });
   };

@@ -29,12 +29,15 @@ import { SLICE_BYTES_MAX, SLICE_ROWS_MAX } from "./limits.ts";
 import type { ShardMemory } from "./memory.ts";
 import { pinnedRow } from "./pinned-row.ts";
 
+/** How far a shard's memory is durable: its own commits, or the records a standby has folded. */
+export type Durable = Pick<Commit, "acked" | "chain" | "term" | "timeMs">;
+
 /** What a checkpoint works with. */
 export interface CheckpointScene {
   readonly memory: ShardMemory;
-  readonly commit: Commit;
+  readonly commit: Durable;
   readonly store: Store;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "truncateBefore">;
   readonly clock: Clock;
   /** Asks the shard to decide nothing new until every record is acked, then calls back; it goes on after the callback. */
   readonly hold: (quiet: () => void) => void;
@@ -52,6 +55,9 @@ export class Checkpoint {
   readonly #keys: KeyRow[];
   readonly #pinned: DefinitionPinned[];
   #stopped = false;
+  #writing = false;
+  /** Whoever waits for the slice under way, to go on with the memory without this checkpoint. */
+  #leaver: (() => void) | null = null;
 
   constructor(scene: CheckpointScene, done: (outcome: SliceOutcome) => void) {
     const { memory, commit } = scene;
@@ -88,6 +94,16 @@ export class Checkpoint {
     this.#stopped = true;
   }
 
+  /** Gives up after the slice under way, so that memory knows what the store holds. `done` of the checkpoint is not called. */
+  leave(left: () => void): void {
+    if (this.#writing) {
+      this.#leaver = left;
+      return;
+    }
+    this.#stopped = true;
+    left();
+  }
+
   /** Everything is acked: what is left goes with the shard's own state, if it fits into one slice. */
   #atRest(): void {
     const slice = this.#gather();
@@ -117,14 +133,22 @@ export class Checkpoint {
   }
 
   #write(slice: Slice, then: () => void): void {
+    this.#writing = true;
     this.#scene.store.write(slice, (outcome) => {
+      this.#writing = false;
       if (this.#stopped) return;
-      if (outcome.type !== "written") return this.#done(outcome);
-      for (const row of slice.ended) endedWritten(this.#scene.memory, row);
-      for (const row of slice.live) liveWritten(this.#scene.memory, row);
-      this.#scene.memory.keys.forget(slice.keys);
-      this.#scene.memory.plans.stored(slice.pinned);
-      then();
+      if (outcome.type === "written") {
+        for (const row of slice.ended) endedWritten(this.#scene.memory, row);
+        for (const row of slice.live) liveWritten(this.#scene.memory, row);
+        this.#scene.memory.keys.forget(slice.keys);
+        this.#scene.memory.plans.stored(slice.pinned);
+      }
+      if (this.#leaver !== null) {
+        this.#stopped = true;
+        return this.#leaver();
+      }
+      if (outcome.type === "written") then();
+      else this.#done(outcome);
     });
   }
 

@@ -37,3 +37,10 @@ export function emptyMemory({ store, blobs, clock }: MemoryParts, holders: Reado
   const dispatch = new Dispatch(holders);
   return { plans, actors, keys: new Keys(store), texts, loads, dispatch, timers: new Timers() };
 }
+
+/** What a standby has folded, for an owner to go on with: what only owners have begins empty. */
+export function adopted(memory: ShardMemory, holders: ReadonlySet<TaskHolder>): ShardMemory {
+  // Its timers are not in the new heap.
+  for (const actor of memory.actors.live.values()) actor.armedMs = 0;
+  return { ...memory, dispatch: new Dispatch(holders), timers: new Timers() };
+}

@@ -16,6 +16,8 @@ export interface ShardOptions {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly findDefinition: FindDefinition;
+  /** Whether nobody else can own the shard at this instant. Where only one process can have the journal: always. */
+  readonly leased: () => boolean;
   readonly observer: ShardObserver;
 }
 

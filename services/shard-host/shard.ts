@@ -11,20 +11,15 @@ import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { Actor } from "./actors.ts";
 import { ShardTasks } from "./dispatch/shard-tasks.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
-import {
-  FULL_RETRY_MS,
-  MAILBOX_CALLS_MAX,
-  MAILBOX_START_BYTES_MAX,
-  MAILBOX_STARTS_MAX,
-  OVERLAY_BYTES_MAX,
-  REOPEN_RETRY_MS,
-} from "./limits.ts";
+import { crowded, noRoom } from "./intake.ts";
+import { FULL_RETRY_MS, REOPEN_RETRY_MS } from "./limits.ts";
 import { type Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { type Answer, listRuns, readRun } from "./reads.ts";
-import { diskFull, overloaded, unavailable } from "./refusals.ts";
+import { diskFull, unavailable } from "./refusals.ts";
+import type { Replay } from "./replay.ts";
 import { runEnd } from "./run-end.ts";
-import { type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
+import { adopt, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
 import type { ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
@@ -94,10 +89,14 @@ export class Shard implements LocalShard {
     };
   }
 
-  /** Opens the journal, reads memory back and serves. Rejects when journal or store cannot be used. */
-  async open(): Promise<void> {
-    this.#journal = await this.#parts.options.openJournal();
-    await this.#serve(this.#journal, null);
+  /**
+   * Opens the journal, reads memory back (or goes on with what a standby has `folded`) and serves. Rejects when journal or
+   * store cannot be used.
+   */
+  async open(folded: Replay | null = null): Promise<void> {
+    const journal = await this.#parts.options.openJournal();
+    this.#journal = journal;
+    await this.#serve(journal, folded === null ? null : await adopt(this.#parts, journal, folded));
   }
 
   get term(): Term {
@@ -165,24 +164,38 @@ export class Shard implements LocalShard {
 
   /** Finishes and answers what is decided, refuses what waits, writes a checkpoint, and lets go of journal and store. */
   async stop(): Promise<void> {
+    await this.#comeToRest();
+    await this.checkpoint();
+    await this.#letGo();
+    await this.#parts.options.store.close();
+  }
+
+  /** Finishes and answers what is decided, refuses what waits, and lets go of the journal: somebody else is to own it. */
+  async release(): Promise<void> {
+    await this.#comeToRest();
+    await this.#letGo();
+  }
+
+  /** From here on nothing is taken in, and nothing is on its way. */
+  async #comeToRest(): Promise<void> {
     this.#isStopping = true;
     this.#refuseWaiting(STOPPING);
     const phase = this.#phase;
-    if (phase.type === "serving") {
-      // An append that fails on the way ends the wait, too: what is durable by then is what there is.
-      await new Promise<void>((resolve) => {
-        this.#servingEnded = resolve;
-        phase.serving.loop.hold(resolve);
-      });
-      await this.checkpoint();
-    }
+    if (phase.type !== "serving") return;
+    // An append that fails on the way ends the wait, too: what is durable by then is what there is.
+    await new Promise<void>((resolve) => {
+      this.#servingEnded = resolve;
+      phase.serving.loop.hold(resolve);
+    });
+  }
+
+  async #letGo(): Promise<void> {
     const last = this.#phase;
     this.#phase = { type: "stopped" };
     if (last.type === "serving") this.#answerLost(this.#endServing(last.serving), STOPPING);
     this.#refuseWaiting(STOPPING);
     this.#watches.refuseAll(STOPPING);
     await this.#journal?.close();
-    await this.#parts.options.store.close();
   }
 
   async #serve(journal: Journal, known: ReadBack | null): Promise<void> {
@@ -296,20 +309,10 @@ export class Shard implements LocalShard {
       case "broken":
         return unavailable(this.#phase.reason);
       case "opening":
-        return this.#crowded(command);
+        return crowded(this.#mailbox, command);
       case "serving":
-        return this.#crowded(command) ?? noRoom(this.#phase.serving, command);
+        return crowded(this.#mailbox, command) ?? noRoom(this.#phase.serving.memory, command);
     }
-  }
-
-  /** Results are never turned away for crowding: credits bound them, and they make room. */
-  #crowded({ type }: RunCommand): Refusal | null {
-    const { starts, startBytes, progress } = this.#mailbox;
-    if (type === "start" && (starts >= MAILBOX_STARTS_MAX || startBytes >= MAILBOX_START_BYTES_MAX))
-      return overloaded(`${starts} starts wait already.`);
-    if (type !== "start" && type !== "result" && progress >= MAILBOX_CALLS_MAX)
-      return overloaded(`${progress} calls wait already.`);
-    return null;
   }
 
   #read<Value>(read: (memory: ShardMemory) => Answer<Value>, answer: (value: Value | Refusal) => void): void {
@@ -359,13 +362,6 @@ export interface ShardLoad {
   readonly journalBytes: number;
   /** Tasks waiting for a worker, by type. */
   readonly waiting: ReadonlyMap<string, number>;
-}
-
-function noRoom({ memory }: Serving, command: RunCommand): Refusal | null {
-  if (command.type !== "start") return null;
-  const crowded = memory.actors.room.refuses(command.tenant);
-  if (crowded !== null) return overloaded(crowded);
-  return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
 }
 
 function tellEnd(actor: Actor, watchers: readonly EndWatcher[]): void {

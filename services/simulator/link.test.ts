@@ -63,7 +63,7 @@ class Cluster {
     const bus = this.hub.connect(name, clock);
     const registered = { tenant: TENANT, name: FLOW, version: 1, definition: DEFINITION, source: "", registeredMs: 1 };
     const shard = new Shard({
-      ...{ id: SHARD, node: name, blobs: this.#blobs, clock, findDefinition: () => registered },
+      ...{ id: SHARD, node: name, blobs: this.#blobs, clock, findDefinition: () => registered, leased: () => true },
       openJournal: () => openMemoryJournal(this.log, clock),
       store: openMemoryStore({ disk: this.#disk, soon: (callback) => clock.soon(callback) }),
       observer: {

@@ -5,6 +5,7 @@ import { type HubShards, TaskHub } from "@millrace/gateway/tasks/task-hub.ts";
 import { JournalLocked } from "@millrace/journal/journal.ts";
 import type { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
+import { soleWriter } from "@millrace/journal/sole-writer.ts";
 import type { Origin, Reply } from "@millrace/link/link.ts";
 import { shardId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
@@ -62,7 +63,10 @@ export class Server {
   /** Makes a process; `node.open()` makes it serve. */
   static async make(ground: Ground, serial: number): Promise<Server> {
     const clock = new GatedClock(ground.clock);
-    const registry = await JournaledRegistry.open(() => openMemoryJournal(ground.registry, clock), clock);
+    const registry = await JournaledRegistry.open(
+      soleWriter(() => openMemoryJournal(ground.registry, clock)),
+      clock,
+    );
     return new Server(ground, serial, clock, registry);
   }
 
@@ -91,6 +95,7 @@ export class Server {
       blobs: new TappedBlobs(ground.blobs, ground.blobTap(), clock),
       clock,
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
+      leased: () => true,
       observer: ground.observer(this, index),
     });
   }

@@ -130,6 +130,16 @@ export function tailAfter(tail: JournalTail, frame: Uint8Array): JournalTail {
   };
 }
 
+/** The tail of a journal that ends with this record. */
+export function tailOf({ position: at, chain, term: ofTerm, timeMs }: JournalRecord): JournalTail {
+  return { position: at, chain, term: ofTerm, timeMs };
+}
+
+/** What a record says of the one before it: enough to check that it follows. */
+export function tailBefore({ position: at, previousChain, term: ofTerm, timeMs }: JournalRecord): JournalTail {
+  return { position: position(at - 1), chain: previousChain, term: ofTerm, timeMs };
+}
+
 function isEnd(bytes: Buffer, offset: number): boolean {
   if (offset >= bytes.length) return true;
   const headerEnd = Math.min(offset + RECORD_HEADER_BYTES, bytes.length);

@@ -146,9 +146,53 @@ export interface Store {
   flush(done: (outcome: SliceOutcome) => void): void;
   /** Drops ended runs and keys that are past retention at `nowMs`, by whole periods. */
   retain(nowMs: number): Promise<void>;
+  /**
+   * Copies the store as it is between two slices, to be opened elsewhere; slices that are written meanwhile wait. Parts
+   * whose {@link partKey} is `known` are listed without their bytes. One copy at a time; it must be discarded. null = no
+   * checkpoint was ever completed. Rejects with {@link StoreFull} when there is no room for it.
+   */
+  copy(known: ReadonlySet<string>): Promise<StoreCopy | null>;
   /** Bytes on disk. */
   bytes(): number;
   close(): Promise<void>;
+}
+
+/** Names what a part of a copy holds: two parts of the same name and tag hold the same bytes. */
+export interface PartName {
+  /** Of `[a-z0-9.-]`. */
+  readonly name: string;
+  /** Of `[a-z0-9-]`. */
+  readonly tag: string;
+}
+
+/** Both as one text. */
+export function partKey({ name, tag }: PartName): string {
+  return `${name}@${tag}`;
+}
+
+export interface StorePart extends PartName {
+  /** null = whoever asked has it. */
+  readonly chunks: (() => AsyncIterable<Uint8Array>) | null;
+}
+
+/** A store's content at one instant. */
+export interface StoreCopy {
+  /** What the last completed checkpoint said; the parts may hold objects that are newer. */
+  readonly meta: CheckpointMeta;
+  readonly parts: readonly StorePart[];
+  /** Lets go of the room the copy takes. */
+  discard(): Promise<void>;
+}
+
+/** A part on its way into a new place. */
+export interface ArrivingPart {
+  readonly name: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** There is no room for a copy; nothing is left of it. */
+export class StoreFull extends Error {
+  override readonly name = "StoreFull";
 }
 
 /** What every adapter needs to know. */

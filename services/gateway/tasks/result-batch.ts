@@ -89,7 +89,7 @@ export function recordReport(
   const { worker, hello } = session;
   if (held === undefined) return recordResult(ref, result, result, { tenant: hello.tenant, worker, startedMs: 0 });
   const own = held.session.worker === worker;
-  if (!own && !session.contested.has(tokenName(result))) return null;
+  if (!own && !session.announced.has(tokenName(result))) return null;
   // The task's own run ID rather than the one read off the wire: the shard finds its run faster by a string it knows.
   const { token, tenant, startedMs } = held;
   return recordResult(ref, token, result, { tenant, worker, startedMs: own ? startedMs : 0 });

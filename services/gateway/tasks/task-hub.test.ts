@@ -444,6 +444,21 @@ describe("deadlines and lost workers", () => {
     expect(results()).toMatchObject([{ runId: makeTask(1).runId, result: { worker: "late@b1", startedMs: 0 } }]);
   });
 
+  it("I1: hands in a result of an attempt that its worker announced, though another worker was given it since", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect({ name: "first", holding: [makeTask(1)] });
+    // Its first report may still be on its way, or was lost: the shard offers the attempt again.
+    first.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    connect({ name: "second" }).session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    first.session.report(2, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    expect(results().map(({ result }) => result.worker)).toEqual(["first@b1", "first@b1"]);
+    expect(first.link.settled()).toEqual([1, 2]);
+  });
+
   it("takes the late result of a worker that came back without a word of it", async () => {
     const { clock, shards, connect, results } = setUp();
     const first = connect();

@@ -90,9 +90,9 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     this.#sessions.add(session);
     const unknown: TaskToken[] = [];
     for (const token of hello.holding) {
+      session.announced.add(tokenName(token));
       const held = this.#held.reclaim(session, token);
-      if (held === undefined) session.contested.add(tokenName(token));
-      else if (held.cancelled) session.cancels.push(token);
+      if (held?.cancelled === true) session.cancels.push(token);
       if (held?.timeoutMs === 0) unknown.push(token);
     }
     this.#shards.hold(unknown);

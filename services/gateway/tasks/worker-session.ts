@@ -28,8 +28,8 @@ export class WorkerSession {
   readonly pool: WorkerPool;
   /** What it has in its hands. */
   readonly held = new Set<HeldTask>();
-  /** Names of attempts it announced that another worker has by now: made twice at once, and the first result counts. */
-  readonly contested = new Set<string>();
+  /** Names of the attempts it announced: their results count, even if another worker has one by then and makes it twice. */
+  readonly announced = new Set<string>();
   /** Result frames on their way. */
   openFrames = 0;
   /** Waiting for the next frame out. */

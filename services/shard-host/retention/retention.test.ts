@@ -54,6 +54,7 @@ async function world() {
     blobs,
     clock,
     findDefinition: () => ({ tenant: TENANT, name, version: 1, definition, source: "", registeredMs: 0 }),
+    leased: () => true,
     observer: SILENT,
   });
   const node = new Node([shard]);

@@ -44,6 +44,8 @@ export class ShardBench implements Origin, TaskHolder {
   /** What becomes of the next slices of checkpoints. */
   readonly slices: SliceOutcome[] = [];
   slicesWritten = 0;
+  /** Whether the shard's lease lasts. */
+  leased = true;
   checkpoints = 0;
   shard: Shard;
   readonly #definitions = new Map<string, RegisteredDefinition>();
@@ -92,6 +94,7 @@ export class ShardBench implements Origin, TaskHolder {
       blobs: this.blobs,
       clock: this.clock,
       findDefinition: (_, name, version) => (version === 1 ? this.#definitions.get(name) : undefined),
+      leased: () => this.leased,
       observer: {
         recovering: () => {},
         recovered: () => {},

@@ -8,6 +8,7 @@ import type {
   Slice,
   SliceOutcome,
   Store,
+  StoreCopy,
   StoredRun,
 } from "@millrace/store/store.ts";
 
@@ -73,6 +74,10 @@ export class TappedStore implements Store {
 
   liveRuns(after: RunId | null, limit: number): RunId[] {
     return this.#inner.liveRuns(after, limit);
+  }
+
+  copy(known: ReadonlySet<string>): Promise<StoreCopy | null> {
+    return this.#inner.copy(known);
   }
 
   retain(nowMs: number): Promise<void> {

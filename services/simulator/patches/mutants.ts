@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("reads not held", 60, [
     `${HOST}/turn-loop.ts`,
-    "else if (seen <= this.#scene.commit.acked) leave();",
-    "else if (seen >= 0) leave();",
+    "if (seen <= commit.acked) leave();",
+    "if (seen >= 0) leave();",
   ]),
   mutant("owed tasks before they are durable", 1_000, [
     `${HOST}/timekeeper.ts`,
@@ -104,8 +104,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "replay skips nothing",
     60,
-    [`${HOST}/recovery.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
-    [`${HOST}/recovery.ts`, "if (actor.position > record.position) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position > record.position) return;", ""],
   ),
   mutant("resume empty", 20, [`${RUN}/resume.ts`, "if (run.endedMs !== 0) return;", 'if (run.runId !== "") return;']),
   mutant("timers not re-armed", 20, [`${RUN}/resume.ts`, "if (dueMs > 0) ", "if (dueMs < 0) "]),
@@ -117,7 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
   mutant("definitions not stored", 20, [`${HOST}/checkpoint.ts`, "    this.#pinned.push(row);\n", "    void row;\n"]),
-  mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
+  mutant("keys not restored", 10, [`${HOST}/replay.ts`, 'if (key !== "") ', 'if (key === "?") ']),
   // Large payloads
   mutant("a blob that cannot be read counted as lost", 60, [
     `${HOST}/blob-texts.ts`,
@@ -156,7 +156,7 @@ export const MUTANTS: readonly Mutant[] = [
     "      for (const watcher of run.watchers) watcher.isBehind = true;\n",
     "",
   ]),
-  mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
+  mutant("mailbox without a bound", 200, [`${HOST}/intake.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
 ];
 
 function mutant(name: string, seedsMax: number, ...changes: (readonly [string, string, string])[]): Mutant {

@@ -1,4 +1,5 @@
 // What an environment says of itself: how far it is, and in the main one what the last checkpoint says of the shard.
+import { randomBytes } from "node:crypto";
 import { position, term } from "@millrace/model/ids.ts";
 import type { CheckpointMeta } from "../store.ts";
 import { unseal } from "./envelope.ts";
@@ -7,6 +8,8 @@ import type { Bytes, MainEnvironment } from "./environment.ts";
 export const SLICE_FACT = Buffer.from("slice");
 export const AHEAD_FACT = Buffer.from("ahead");
 export const META_FACT = Buffer.from("meta");
+/** Names this very sequence of slices: a store that was copied goes on under a name of its own. */
+const LINEAGE_FACT = Buffer.from("lineage");
 const META_BYTES = 4 * 8;
 
 /** The number of the last slice an environment holds; 0 = none. */
@@ -17,6 +20,18 @@ export function sliceNumberOf(facts: Bytes): number {
 /** Whether slices were written since the last completed checkpoint. */
 export function aheadOf(main: MainEnvironment): boolean {
   return main.facts.get(AHEAD_FACT)?.[0] === 1;
+}
+
+/** The name of the main environment's sequence of slices; given to it if it has none. */
+export function lineageOf(main: MainEnvironment): string {
+  return main.facts.get(LINEAGE_FACT)?.toString() ?? renewLineage(main);
+}
+
+/** Says that from here on slices are not those of the store this one was copied from. */
+export function renewLineage(main: MainEnvironment): string {
+  const lineage = randomBytes(8).toString("hex");
+  main.facts.putSync(LINEAGE_FACT, Buffer.from(lineage));
+  return lineage;
 }
 
 /** What the last completed checkpoint says; null = there is none. Throws StoreDamaged. */

@@ -1,3 +1,4 @@
+import { deserialize, serialize } from "node:v8";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import type { CheckpointMeta, DueTimer, KeyRow, Slice } from "../store.ts";
@@ -60,6 +61,23 @@ export class MemoryTables {
     return due;
   }
 
+  /** Everything as bytes, and back. */
+  toBytes(): Uint8Array {
+    return serialize({ runs: this.runs, keys: this.keys, pinned: this.pinned, meta: this.meta, ahead: this.ahead });
+  }
+
+  static fromBytes(bytes: Uint8Array): MemoryTables {
+    const tables: unknown = deserialize(bytes);
+    if (!isTables(tables)) throw new Error("The bytes are no tables of a memory store.");
+    const copy = new MemoryTables();
+    for (const [id, entry] of tables.runs) copy.#put(id, entry);
+    for (const [name, row] of tables.keys) copy.keys.set(name, row);
+    for (const [name, bytesOf] of tables.pinned) copy.pinned.set(name, bytesOf);
+    copy.meta = tables.meta;
+    copy.ahead = tables.ahead;
+    return copy;
+  }
+
   copy(): MemoryTables {
     const copy = new MemoryTables();
     for (const [id, entry] of this.runs) copy.#put(id, entry);
@@ -87,6 +105,13 @@ export class MemoryTables {
     this.runs.delete(runId);
     if (this.#timers.delete(runId)) this.#sortedTimers = undefined;
   }
+}
+
+type Content = Pick<MemoryTables, "runs" | "keys" | "pinned" | "meta" | "ahead">;
+
+/** Tells what `toBytes` wrote from anything else. */
+function isTables(value: unknown): value is Content {
+  return typeof value === "object" && value !== null && "runs" in value && value.runs instanceof Map && "keys" in value;
 }
 
 function compareTimers(a: DueTimer, b: DueTimer): number {
