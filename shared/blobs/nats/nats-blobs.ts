@@ -17,10 +17,11 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import { systemClock } from "@millrace/clock/system.ts";
 import { type RunId, runId } from "@millrace/model/ids.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
+import { isNoRoom } from "@millrace/nats/answer.ts";
 import type { NatsClient } from "@millrace/nats/connect.ts";
-import { JetStreamRefused, jetStreamRequest, NO_ROOM, store } from "@millrace/nats/jetstream.ts";
+import { jetStreamRequest, store } from "@millrace/nats/jetstream.ts";
 import { lastOfAny, lastOfLeader } from "@millrace/nats/stored.ts";
-import { ensureStream, type Replicas, type StreamConfig } from "@millrace/nats/streams.ts";
+import { ensureStream, KEEPING, type Replicas, type StreamConfig } from "@millrace/nats/streams.ts";
 import { BlobDamaged, type Blobs, BlobsFull } from "../blobs.ts";
 import { subjectsOf } from "./subjects.ts";
 
@@ -31,9 +32,6 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const PART_BYTES = 768 * 1024;
 /** What JetStream adds to a part, and the client. */
 const HEADER_BYTES_MAX = 1024;
-/** The shortest that JetStream takes. No message has an ID, so none is ever a duplicate. */
-const DUPLICATE_WINDOW_NANOS = 100e6;
-
 const HOUR_MS = 60 * 60 * 1000;
 
 /**
@@ -55,18 +53,11 @@ function streamConfig({ names }: NatsClient, replicas: Replicas): StreamConfig {
     name: names.blobStream,
     description: "Blobs of Millrace",
     subjects: [`${names.blobs}.>`],
-    storage: "file",
-    retention: "limits",
-    discard: "new",
-    max_age: 0,
-    max_msgs: -1,
+    ...KEEPING,
     max_msgs_per_subject: 1,
     max_msg_size: PART_BYTES + HEADER_BYTES_MAX,
+    allow_rollup_hdrs: false,
     num_replicas: replicas,
-    duplicate_window: DUPLICATE_WINDOW_NANOS,
-    sealed: false,
-    allow_direct: true,
-    deny_delete: true,
   };
 }
 
@@ -93,7 +84,7 @@ class NatsBlobs implements Blobs {
       await Promise.all(others.map(storePart));
       await storePart(0);
     } catch (error: unknown) {
-      if (!(error instanceof JetStreamRefused) || !NO_ROOM.has(error.code)) throw error;
+      if (!isNoRoom(error)) throw error;
       throw new BlobsFull(`no room for a blob of ${bytes.length} bytes of run ${id}`, { cause: error });
     }
     return ref;

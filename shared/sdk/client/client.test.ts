@@ -532,6 +532,74 @@ describe("a submitter", () => {
     expect(started.map(({ ref }) => ref)).toEqual([1, 3, 2]);
   });
 
+  test.for([
+    { reason: "DISK_FULL", code: status.RESOURCE_EXHAUSTED, asked: 3, unknown: [] },
+    { reason: "WORKFLOW_NOT_FOUND", code: status.NOT_FOUND, asked: 2, unknown: [{ ref: 1, runId: "r1" }] },
+  ])("never says that a run it said has started was refused: $reason", async ({ asked, unknown: left, ...error }) => {
+    let frames = 0;
+    await using served = await serve({
+      submitRuns: (call: Submitting) => {
+        call.on("data", () => {
+          frames += 1;
+          if (frames === 1) {
+            answer(call, { started: [{ ref: 1, runId: "r1" }] });
+            call.emit("error", lost);
+          } else if (frames === 2) {
+            answer(call, { started: [{ ref: 1, error: { ...error, message: "not now", retryDelayMs: 1 } }] });
+          } else {
+            answer(call, { started: [{ ref: 1, runId: "r1", repeatedStart: true }], ended: [completed(1)] });
+          }
+        });
+        call.on("end", () => call.end());
+      },
+    });
+    const started: StartAnswer[] = [];
+    const ended: EndAnswer[] = [];
+    const unknown: UnknownOutcome[] = [];
+    const over = Promise.withResolvers<void>();
+    const submitter = served.client.submitter({
+      onStarted: (batch) => started.push(...batch),
+      onEnded: (batch) => {
+        ended.push(...batch);
+        over.resolve();
+      },
+      onUnknown: (batch) => {
+        unknown.push(...batch);
+        over.resolve();
+      },
+    });
+    submitter.submit([{ workflow: "w", idempotencyKey: "k1" }]);
+    await over.promise;
+    await submitter.finish();
+    expect(started).toMatchObject([{ ref: 1, runId: "r1", error: undefined }]);
+    expect([frames, ended.length, unknown]).toEqual([asked, 1 - left.length, left]);
+  });
+
+  test("asks again for what was refused after it started, even on a stream it has closed", async () => {
+    let frames = 0;
+    await using served = await serve({
+      submitRuns: (call: Submitting) => {
+        call.on("data", () => {
+          frames += 1;
+          if (frames === 1) {
+            answer(call, { started: [{ ref: 1, runId: "r1" }] });
+            call.emit("error", lost);
+          } else if (frames > 2) answer(call, { ended: [completed(1)] });
+        });
+        call.on("end", () => {
+          const error = { code: status.RESOURCE_EXHAUSTED, reason: "DISK_FULL", message: "not now", retryDelayMs: 1 };
+          if (frames === 2) answer(call, { started: [{ ref: 1, error }] });
+          call.end();
+        });
+      },
+    });
+    const ended: EndAnswer[] = [];
+    const submitter = served.client.submitter({ onEnded: (batch) => ended.push(...batch) });
+    submitter.submit([{ workflow: "w", idempotencyKey: "k1" }]);
+    await submitter.finish();
+    expect([frames, ended.length]).toEqual([3, 1]);
+  });
+
   test("I9: refuses more than its bound, and says when there is room", async () => {
     const release = Promise.withResolvers<void>();
     await using served = await serve({
