@@ -1,5 +1,5 @@
 // Reading what streams hold: from whichever replica answers first, which may be behind, or from the stream's leader.
-import { createInbox, headers, type Msg, type MsgHdrs, MsgHdrsImpl } from "@nats-io/nats-core";
+import { createInbox, headers, type Msg, type MsgHdrs, MsgHdrsImpl, RequestError } from "@nats-io/nats-core";
 import { field, JetStreamRefused, MESSAGE_NOT_FOUND, numberOf, textOf } from "./answer.ts";
 import type { NatsClient } from "./connect.ts";
 import { ConnectionNews } from "./connection-news.ts";
@@ -29,6 +29,8 @@ export interface BatchQuery {
 // Statuses of direct answers.
 const NOT_FOUND = 404;
 const END_OF_BATCH = 204;
+/** By the server that was asked: no replica listens, as far as it knows. */
+const NOBODY_LISTENS = 503;
 
 /** The newest message on a subject, wildcards allowed, as far as the replica that answers knows. Rejects when none does. */
 export async function lastOfAny(
@@ -43,6 +45,20 @@ export async function lastOfAny(
   if (code === NOT_FOUND) return null;
   if (code !== 0) throw new Error(`${stream} answered ${code} ${message.headers?.description ?? ""}.`);
   return directMessage(message);
+}
+
+/**
+ * The newest message on a subject, wildcards allowed, from any replica that has one, else by the leader's knowledge: a
+ * replica may be behind, and a server may not know yet where replicas listen. Rejects when nobody answers.
+ */
+export async function lastOf(client: NatsClient, stream: string, subject: string): Promise<StoredMessage | null> {
+  try {
+    const message = await lastOfAny(client, stream, subject);
+    if (message !== null) return message;
+  } catch (error: unknown) {
+    if (!(error instanceof RequestError && error.isNoResponders())) throw error;
+  }
+  return lastOfLeader(client, stream, subject);
 }
 
 /** The newest message on a subject, wildcards allowed, by the leader's knowledge. Rejects when it does not answer. */
@@ -77,8 +93,8 @@ async function askLeader({ connection }: NatsClient, stream: string, query: obje
 }
 
 /**
- * Messages at or behind a sequence, in order, as far as the replica that answers knows; none = it has none. Rejects when no
- * answer comes to its end.
+ * Messages at or behind a sequence, in order, as far as the replica that answers knows; none = it has none, or none listens.
+ * Rejects when no answer comes to its end.
  */
 export async function batchOfAny(client: NatsClient, query: BatchQuery): Promise<readonly StoredMessage[]> {
   const messages = await askForBatch(client, query);
@@ -99,7 +115,7 @@ function askForBatch({ connection, names }: NatsClient, query: BatchQuery): Prom
         timer.refresh();
         const code = message.headers?.code ?? 0;
         if (code === 0) messages.push(message);
-        else if (code === NOT_FOUND || code === END_OF_BATCH) end(null);
+        else if (code === NOT_FOUND || code === END_OF_BATCH || code === NOBODY_LISTENS) end(null);
         else end(new Error(`${stream} answered ${code} ${message.headers?.description ?? ""}.`));
       },
     });

@@ -11,7 +11,7 @@
 // consumer is made for anything.
 //
 // 1. The first part is stored last: when it is there, all of the blob is.
-// 2. A part that is not found on the replica that answered is asked of the leader: a replica may be behind.
+// 2. A part that no replica says it has is asked of the leader: replicas may be behind.
 import { hash } from "node:crypto";
 import type { Clock } from "@millrace/clock/clock.ts";
 import { systemClock } from "@millrace/clock/system.ts";
@@ -20,7 +20,7 @@ import type { BlobRef } from "@millrace/model/payload.ts";
 import { isNoRoom } from "@millrace/nats/answer.ts";
 import type { NatsClient } from "@millrace/nats/connect.ts";
 import { jetStreamRequest, store } from "@millrace/nats/jetstream.ts";
-import { lastOfAny, lastOfLeader } from "@millrace/nats/stored.ts";
+import { lastOf } from "@millrace/nats/stored.ts";
 import { ensureStream, KEEPING, type Replicas, type StreamConfig } from "@millrace/nats/streams.ts";
 import { BlobDamaged, type Blobs, BlobsFull } from "../blobs.ts";
 import { subjectsOf } from "./subjects.ts";
@@ -127,10 +127,7 @@ class NatsBlobs implements Blobs {
   async #part(id: RunId, ref: BlobRef, part: number): Promise<Uint8Array | undefined> {
     // Stored twice in different hours, it is there twice; any will do.
     const subject = `${this.#subjectOf(id, ref.sha256)}.${part}.*`;
-    const { blobStream } = this.#client.names;
-    const found =
-      (await lastOfAny(this.#client, blobStream, subject)) ?? (await lastOfLeader(this.#client, blobStream, subject));
-    return found?.data;
+    return (await lastOf(this.#client, this.#client.names.blobStream, subject))?.data;
   }
 
   #subjectOf(id: RunId, ...tokens: readonly string[]): string {
