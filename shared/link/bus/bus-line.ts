@@ -144,6 +144,8 @@ export class BusLine implements Line {
   }
 
   hold(attempts: readonly HeldAttempt[], isAll: boolean): void {
+    // What is held and what goes back may be the same: each frame says one of them, so that the order stays.
+    if (this.#frame.returns.length > 0) this.#flush();
     for (const attempt of attempts) {
       this.#frame.holding.push(heldMessage(attempt));
       this.#grew(TOKEN_LENGTH);
@@ -153,6 +155,7 @@ export class BusLine implements Line {
   }
 
   giveBack(attempts: readonly TaskToken[]): void {
+    if (this.#frame.holding.length > 0) this.#flush();
     for (const attempt of attempts) this.#frame.returns.push(tokenMessage(attempt));
     this.#grew(attempts.length * TOKEN_LENGTH);
   }

@@ -275,6 +275,27 @@ describe("a new owner", () => {
   });
 });
 
+describe("what is said of one attempt in one turn", () => {
+  it.each([
+    ["held and given back", ["hold", "give back"], 1],
+    ["given back and held", ["give back", "hold"], 0],
+  ] as const)("counts in the order it was said: %s", async (_what, steps, waiting) => {
+    const { bench, gateway, other } = await opened(1);
+    gateway.pull(1);
+    await bench.settle();
+    const [token] = gateway.held.values();
+    if (token === undefined) throw new Error("No task.");
+    for (const step of steps) {
+      if (step === "hold") gateway.shards.hold([token]);
+      else gateway.shards.giveBack([token]);
+    }
+    await bench.settle();
+    other.pull(1);
+    await bench.settle();
+    expect(other.held.size).toBe(waiting);
+  });
+});
+
 describe("I7: credits of a gateway", () => {
   it("go to shards in proportion to the tenants that wait there, however many tasks these have", async () => {
     const bench = new LinkBench();
