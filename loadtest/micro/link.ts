@@ -207,7 +207,7 @@ async function throughChannels(): Promise<{ readonly us: number; readonly bytes:
   await server.open();
   const shards = new RemoteShards({ bus, clock: systemClock, subjects, process: "g", suspect: () => {} });
   shards.route([{ shard: id, from: 0, until: SLOT_COUNT }]);
-  shards.connect({ demand: () => {}, withdraw: () => {}, owed: () => {}, holding: () => [] });
+  shards.connect({ demand: () => {}, withdraw: () => {}, moved: () => {}, owed: () => {}, holding: () => [] });
   let open = 0;
   let finished: (() => void) | null = null;
   const told = (count: number): void => {

@@ -10,7 +10,7 @@ import { ONE_STEP, ShardBench, TENANT, tenantOf } from "./testdata/shard-bench.t
 
 const SHARDS = 4;
 
-const NOBODY: TaskSink = { demand() {}, withdraw() {}, owed() {}, holding: () => [] };
+const NOBODY: TaskSink = { demand() {}, withdraw() {}, moved() {}, owed() {}, holding: () => [] };
 
 interface NodeBench {
   readonly node: Node;

@@ -109,7 +109,7 @@ export class Node implements Shards {
     for (const [shard, theirs] of this.#byShard(attempts))
       this.#hold(
         shard,
-        theirs.map((attempt) => ({ ...attempt, isKnown: false })),
+        theirs.map((attempt) => ({ ...attempt, isKnown: false, isPresent: true })),
         false,
       );
   }
@@ -149,9 +149,10 @@ export class Node implements Shards {
   #hold(shard: Shard, attempts: readonly HeldAttempt[], isAll: boolean): void {
     const sink = this.#sink;
     if (sink === null) return;
-    shard.tasks.hold(sink, attempts, isAll, ({ owed, unwanted }: Announced) => {
+    shard.tasks.hold(sink, attempts, isAll, ({ owed, unwanted, elsewhere }: Announced) => {
       sink.owed(owed);
       sink.withdraw(unwanted);
+      sink.moved(elsewhere);
     });
   }
 

@@ -148,6 +148,12 @@ class Gateway implements Origin, WorkerLink {
     return command.runId;
   }
 
+  /** The worker's stream breaks; returns what it has. */
+  lose(): Task[] {
+    this.#session.end("the connection broke");
+    return this.has.splice(0);
+  }
+
   /** A worker of another gateway comes here with what it has. */
   take(tasks: readonly Task[]): void {
     this.#session = this.#open(tasks);
@@ -267,6 +273,20 @@ describe("shards over the bus", () => {
     );
     await cluster.pass(50);
     expect(states).toEqual(["completed"]);
+  });
+
+  it("keep a task with its worker that comes back by another gateway while the first one lives", async () => {
+    const { cluster, one, two } = await opened(1);
+    one.start(cluster);
+    await cluster.pass(20);
+    const [left, other] = one.has.length > 0 ? [one, two] : [two, one];
+    other.take(left.lose());
+    // Longer than a lost worker is waited for.
+    await cluster.pass(12_000);
+    expect([left.given.length + other.given.length, left.hub.idle()]).toEqual([1, true]);
+    other.finish();
+    await cluster.pass(50);
+    expect(other.given.map(({ step: index, attempt }) => [index, attempt])).toContainEqual([1, 1]);
   });
 
   it("refuse nothing and lose nothing when the bus is cut for a while", async () => {

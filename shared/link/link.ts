@@ -137,6 +137,11 @@ export interface TaskSink {
   demand(taskType: string): void;
   /** Ask the workers that hold these to stop; their (possibly cancelled) results are still wanted. */
   withdraw(tokens: readonly TaskToken[]): void;
+  /**
+   * Workers at another gateway have said that they have these. Whoever had them here and is gone has not lost them: it came
+   * back there.
+   */
+  moved(tokens: readonly TaskToken[]): void;
   /** What shards know of attempts that workers announced. What nobody waits for is not among them. */
   owed(attempts: readonly OwedAttempt[]): void;
   /** Every attempt in workers' hands or about to be: asked by a shard that begins to serve and knows of none. */
@@ -147,4 +152,6 @@ export interface TaskSink {
 export interface HeldAttempt extends TaskToken {
   /** Whether a shard has said what it is; else only its worker has. */
   readonly isKnown: boolean;
+  /** Whether its worker is connected; else it may come back, here or by another gateway. */
+  readonly isPresent: boolean;
 }

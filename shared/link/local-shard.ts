@@ -5,7 +5,7 @@ import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Envelope, HeldAttempt, ListPage, ListQuery, Origin, RunView, TaskSink, Watching } from "./link.ts";
 
 /** Who pulls tasks and has them until their results are recorded: the workers of one gateway. */
-export type TaskHolder = Pick<TaskSink, "demand" | "withdraw">;
+export type TaskHolder = Pick<TaskSink, "demand" | "withdraw" | "moved">;
 
 /** What came of attempts that a holder says it has. */
 export interface Announced {
@@ -13,6 +13,8 @@ export interface Announced {
   readonly owed: readonly OwedAttempt[];
   /** Those nobody waits for: their workers should stop. */
   readonly unwanted: readonly TaskToken[];
+  /** Those that workers of another holder have: they came back there. */
+  readonly elsewhere: readonly TaskToken[];
 }
 
 export interface LocalShard {
@@ -46,8 +48,9 @@ export interface LocalTasks {
   /** Takes up to `credits` tasks of these types, fairly by tenant; they are the holder's. */
   pull(holder: TaskHolder, taskTypes: readonly string[], credits: number): Task[];
   /**
-   * The holder has these attempts, whoever had them before. With `isAll` it has no others: those wait again. Answers when
-   * all that is decided is durable, and not at all when the shard stops serving before that: it asks then.
+   * The holder has these attempts, whoever had them before; what it keeps for a worker that is gone, only if nobody else
+   * has it. With `isAll` it has no others: those wait again. Answers when all that is decided is durable, and not at all
+   * when the shard stops serving before that: it asks then.
    */
   hold(
     holder: TaskHolder,

@@ -92,10 +92,18 @@ export class HeldTasks {
 
   *all(): Iterable<HeldAttempt> {
     for (const ofRun of this.#byRun.values())
-      for (const { token, timeoutMs } of ofRun instanceof Map ? ofRun.values() : [ofRun]) {
+      for (const { token, timeoutMs, session } of ofRun instanceof Map ? ofRun.values() : [ofRun]) {
         const { runId, epoch, step, item, attempt } = token;
-        yield { runId, epoch, step, item, attempt, isKnown: timeoutMs > 0 };
+        yield { runId, epoch, step, item, attempt, isKnown: timeoutMs > 0, isPresent: !session.ended };
       }
+  }
+
+  /** Releases what workers came back with elsewhere. One that is still here makes it twice, and keeps it. */
+  moved(tokens: readonly TaskToken[]): void {
+    for (const token of tokens) {
+      const held = this.find(token);
+      if (held?.session.ended === true) this.release(held);
+    }
   }
 
   /** A worker announces on a new stream what it works on. Passed over when another worker has it. */

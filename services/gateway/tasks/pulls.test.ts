@@ -138,9 +138,9 @@ describe("attempts that workers announce", () => {
     const token = tokenOf(makeTask(1));
     const { session } = connect({ holding: [token] });
     expect(shards.held).toEqual([token]);
-    expect([...hub.holding()]).toEqual([{ ...token, isKnown: false }]);
+    expect([...hub.holding()]).toEqual([{ ...token, isKnown: false, isPresent: true }]);
     hub.owed([{ ...token, tenant: tenantId("acme"), timeoutMs: 1_000 }]);
-    expect([...hub.holding()]).toEqual([{ ...token, isKnown: true }]);
+    expect([...hub.holding()]).toEqual([{ ...token, isKnown: true, isPresent: true }]);
     session.end("the connection broke");
     connect({ holding: [token] });
     expect(shards.held).toHaveLength(1);
@@ -157,6 +157,24 @@ describe("attempts that workers announce", () => {
     await clock.advance(RECONNECT_GRACE_MS + 300);
     expect(shards.givenBack).toEqual([token]);
     expect([shards.handed, [...hub.holding()]]).toEqual([[], []]);
+  });
+
+  it("at another gateway are not lost here: no verdict ends what goes on there", async () => {
+    const { clock, shards, hub, connect } = setUp();
+    const { session } = connect();
+    session.grant(2);
+    await clock.advance(1);
+    shards.last().deliver([makeTask(1), makeTask(2)], 0);
+    hub.moved([makeTask(1), makeTask(7)]);
+    expect([...hub.holding()].map(({ isPresent }) => isPresent)).toEqual([true, true]);
+    session.end("the connection broke");
+    expect([...hub.holding()].map(({ isPresent }) => isPresent)).toEqual([false, false]);
+    hub.moved([makeTask(1)]);
+    await clock.advance(RECONNECT_GRACE_MS + 300);
+    expect(shards.handed.map(({ envelope: { command } }) => command)).toMatchObject([
+      { runId: makeTask(2).runId, result: { outcome: { failure: { code: "WORKER_LOST" } } } },
+    ]);
+    expect([...hub.holding()]).toEqual([]);
   });
 
   it("that nobody is owed are passed over when a shard speaks of them", () => {

@@ -36,9 +36,6 @@ import type { WorkerPool } from "./worker-pool.ts";
 import { WorkerPools } from "./worker-pools.ts";
 import { type SessionOwner, WorkerSession } from "./worker-session.ts";
 
-/** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
-const PULL_TASKS_MAX = 2_048;
-
 export interface HubCounts {
   readonly sessions: number;
   readonly held: number;
@@ -117,6 +114,10 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     }
   }
 
+  moved(tokens: readonly TaskToken[]): void {
+    this.#held.moved(tokens);
+  }
+
   owed(attempts: readonly OwedAttempt[]): void {
     // Their worker may have left meanwhile.
     this.#shards.giveBack(attempts.filter((attempt) => !this.#held.learn(attempt)));
@@ -125,7 +126,8 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   *holding(): Iterable<HeldAttempt> {
     yield* this.#held.all();
-    for (const pool of this.#pools.all()) for (const task of pool.backlog) yield { ...task, isKnown: true };
+    for (const pool of this.#pools.all())
+      for (const task of pool.backlog) yield { ...task, isKnown: true, isPresent: true };
   }
 
   /** What is known of an attempt that a worker of this gateway holds. */
@@ -248,8 +250,6 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     }
   }
 
-  // Tasks out.
-
   #pumpSoon(): void {
     if (this.#pumpDue || this.#stopped) return;
     this.#pumpDue = true;
@@ -268,7 +268,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   #pull(pool: WorkerPool): void {
     if (pool.backlog.length > 0) this.#place(pool, []);
-    const wanted = pool.ask(PULL_TASKS_MAX);
+    const wanted = pool.ask();
     if (wanted === 0) return;
     this.#shards.pull(pool.taskTypes, wanted, (tasks, released) => {
       pool.asked -= tasks.length + released;

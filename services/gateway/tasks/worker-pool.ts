@@ -1,6 +1,9 @@
 import type { Task } from "@millrace/model/task.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
+/** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
+const PULL_TASKS_MAX = 2_048;
+
 /** The sessions that serve exactly the same task types, and what is known of the demand for these. */
 export class WorkerPool {
   readonly taskTypes: readonly string[];
@@ -26,9 +29,9 @@ export class WorkerPool {
     return free;
   }
 
-  /** Gives free credits to a pull, `max` at most: they are spoken for until it was answered. 0 = there is no need. */
-  ask(max: number): number {
-    const credits = this.waiting ? Math.min(this.free() - this.asked, max) : 0;
+  /** Gives free credits to a pull: they are spoken for until it was answered. 0 = there is no need. */
+  ask(): number {
+    const credits = this.waiting ? Math.min(this.free() - this.asked, PULL_TASKS_MAX) : 0;
     if (credits <= 0) return 0;
     this.asked += credits;
     this.waiting = false;

@@ -118,7 +118,9 @@ describe("after a restart", () => {
     const { bench, first, second } = await restarted();
     const hold = async (task: Task): Promise<readonly TaskToken[]> => {
       const owed: TaskToken[] = [];
-      bench.shard.tasks.hold(bench, [{ ...task, isKnown: false }], false, (announced) => owed.push(...announced.owed));
+      bench.shard.tasks.hold(bench, [{ ...task, isKnown: false, isPresent: true }], false, (announced) =>
+        owed.push(...announced.owed),
+      );
       await bench.settle();
       return owed;
     };

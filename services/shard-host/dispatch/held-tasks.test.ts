@@ -10,15 +10,19 @@ import { ONE_STEP, ShardBench, TENANT } from "../testdata/shard-bench.ts";
 class Holder implements TaskHolder {
   readonly demands: string[] = [];
   readonly withdrawn: TaskToken[] = [];
+  readonly gone: TaskToken[] = [];
   demand(taskType: string): void {
     this.demands.push(taskType);
   }
   withdraw(tokens: readonly TaskToken[]): void {
     this.withdrawn.push(...tokens);
   }
+  moved(tokens: readonly TaskToken[]): void {
+    this.gone.push(...tokens);
+  }
 }
 
-const held = (task: TaskToken, isKnown = true): HeldAttempt => ({ ...tokenOf(task), isKnown });
+const held = (task: TaskToken, isKnown = true): HeldAttempt => ({ ...tokenOf(task), isKnown, isPresent: true });
 
 function tokenOf({ runId, epoch, step, item, attempt }: TaskToken): TaskToken {
   return { runId, epoch, step, item, attempt };
@@ -83,7 +87,9 @@ describe("a holder's tasks", () => {
     expect(await hold(two, [held(task, false)])).toEqual({
       owed: [{ ...tokenOf(task), tenant: TENANT, timeoutMs: 300_000 }],
       unwanted: [],
+      elsewhere: [],
     });
+    expect([one.gone.map(tokenOf), two.gone]).toEqual([[tokenOf(task)], []]);
     bench.shard.tasks.release(one);
     await bench.settle();
     expect(runsOf(pull(one))).toEqual(runsOf(tasks.slice(1)));
@@ -96,9 +102,22 @@ describe("a holder's tasks", () => {
     await bench.crash();
     const [mine, lost] = tasks;
     if (mine === undefined || lost === undefined) throw new Error("No tasks.");
-    expect(await hold(one, [held(mine)])).toEqual({ owed: [], unwanted: [] });
+    expect(await hold(one, [held(mine)])).toEqual({ owed: [], unwanted: [], elsewhere: [] });
     expect(bench.shard.load.waiting.get("work")).toBe(1);
     expect(runsOf(pull(two))).toEqual([lost.runId]);
+  });
+
+  it("are not those it keeps for a worker that is gone, once another one has them", async () => {
+    const { bench, one, two, pull, hold } = await opened(2);
+    const [moved, kept] = pull(one);
+    if (moved === undefined || kept === undefined) throw new Error("No tasks.");
+    await hold(two, [held(moved)]);
+    one.gone.length = 0;
+    const absent = [moved, kept].map((task) => ({ ...held(task), isPresent: false }));
+    expect((await hold(one, absent, true)).elsewhere.map(tokenOf)).toEqual([tokenOf(moved)]);
+    bench.shard.tasks.release(one);
+    await bench.settle();
+    expect([runsOf(pull(two)), two.gone]).toEqual([[kept.runId], []]);
   });
 
   it("wait again when it says that it has no others", async () => {

@@ -25,6 +25,8 @@ export function holdTasks(memory: ShardMemory, { holder, attempts, isAll }: Anno
   const { actors, dispatch } = memory;
   const owed = [];
   const unwanted: TaskToken[] = [];
+  const elsewhere: TaskToken[] = [];
+  const moved: { readonly from: TaskHolder; readonly attempt: TaskToken }[] = [];
   const kept = new Set<DispatchedTask>();
   for (const attempt of attempts) {
     const actor = actors.load(attempt.runId);
@@ -32,13 +34,19 @@ export function holdTasks(memory: ShardMemory, { holder, attempts, isAll }: Anno
     // Of a run that is being cancelled, its worker is told so once more: nobody knows whether it was.
     if (!isOwed || actor.run.status === "cancelling") unwanted.push(attempt);
     if (isOwed) {
-      kept.add(dispatch.claim(actor, attempt, holder));
-      if (!attempt.isKnown) owed.push(owedAttempt(actor, attempt));
+      const other = otherHolder(actor, attempt, holder);
+      if (other !== null && !attempt.isPresent) elsewhere.push(attempt);
+      else {
+        if (other !== null) moved.push({ from: other, attempt });
+        kept.add(dispatch.claim(actor, attempt, holder));
+        if (!attempt.isKnown) owed.push(owedAttempt(actor, attempt));
+      }
     }
     if (actor !== undefined) actors.rest(actor);
   }
   if (isAll) for (const task of heldBy(memory, holder)) if (!kept.has(task)) letGo(memory, task, post);
-  return { owed, unwanted };
+  for (const [from, theirs] of Map.groupBy(moved, (one) => one.from)) from.moved(theirs.map(({ attempt }) => attempt));
+  return { owed, unwanted, elsewhere };
 }
 
 /** What a holder has handed to nobody waits again. */
@@ -62,6 +70,13 @@ function heldBy({ actors }: ShardMemory, holder: TaskHolder): DispatchedTask[] {
   for (const actor of actors.live.values())
     if (actor.tasks !== null) for (const task of tasksOf(actor)) if (task.holder === holder) held.push(task);
   return held;
+}
+
+/** Who else has an attempt; null = nobody. */
+function otherHolder(actor: Actor, token: TaskToken, holder: TaskHolder): TaskHolder | null {
+  const task = findTask(actor, token.step, token.item);
+  if (task === undefined || task.attempt !== token.attempt || task.epoch !== token.epoch) return null;
+  return task.holder === holder ? null : task.holder;
 }
 
 function letGo({ dispatch }: ShardMemory, task: DispatchedTask, post: Post): void {

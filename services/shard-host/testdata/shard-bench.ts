@@ -256,6 +256,8 @@ export class ShardBench implements Origin, TaskHolder {
   withdraw(tokens: readonly TaskToken[]): void {
     this.withdrawn.push(...tokens);
   }
+
+  moved(): void {}
 }
 
 const ALL: ListQuery = {

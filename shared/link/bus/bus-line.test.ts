@@ -20,6 +20,7 @@ class Heard implements LineEvents {
     pulled: (ref: number) => void this.lines.push(`pulled ${ref}`),
     demand: (taskType: string) => void this.lines.push(`demand ${taskType}`),
     withdraw: () => void this.lines.push("withdraw"),
+    moved: () => void this.lines.push("moved"),
     owed: () => void this.lines.push("owed"),
   };
   up = (): void => void this.lines.push("up");

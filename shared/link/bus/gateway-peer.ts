@@ -8,7 +8,6 @@ import type { TaskToken } from "@millrace/model/task.ts";
 import type { GatewayFrame } from "@millrace/rpc/generated/millrace/internal/v1/link.ts";
 import type { LocalShard, TaskHolder } from "../local-shard.ts";
 import { encodeShardFrame, newShardFrame } from "./codec/frames.ts";
-import { tokenMessage } from "./codec/tasks.ts";
 import { GATEWAY_SILENCE_MS_MAX, HOLDER_GRACE_MS, KEEPALIVE_MS } from "./limits.ts";
 import { PeerSession } from "./peer-session.ts";
 
@@ -100,7 +99,11 @@ export class GatewayPeer implements TaskHolder {
   }
 
   withdraw(tokens: readonly TaskToken[]): void {
-    this.#session?.withdraw(tokens.map(tokenMessage));
+    this.#session?.withdraw(tokens);
+  }
+
+  moved(tokens: readonly TaskToken[]): void {
+    this.#session?.moved(tokens);
   }
 
   #begin(session: number): void {

@@ -53,5 +53,6 @@ export interface TaskEvents {
   pulled(ref: number, tasks: readonly Task[], released: number): void;
   demand(taskType: string): void;
   withdraw(tokens: readonly TaskToken[]): void;
+  moved(tokens: readonly TaskToken[]): void;
   owed(attempts: readonly OwedAttempt[]): void;
 }

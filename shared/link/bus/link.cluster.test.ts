@@ -132,6 +132,8 @@ class Gateway implements Origin, TaskSink {
 
   withdraw(): void {}
 
+  moved(): void {}
+
   owed(_attempts: readonly OwedAttempt[]): void {}
 
   holding(): Iterable<HeldAttempt> {
@@ -147,7 +149,7 @@ class Gateway implements Origin, TaskSink {
   #work(task: Task): void {
     const { runId, epoch, step, item, attempt } = task;
     const token: TaskToken = { runId, epoch, step, item, attempt };
-    this.#held.set(nameOf(task), { ...token, isKnown: true });
+    this.#held.set(nameOf(task), { ...token, isKnown: true, isPresent: true });
     setImmediate(() => {
       this.#held.delete(nameOf(task));
       const outcome = { type: "completed", output: json("1") } as const;

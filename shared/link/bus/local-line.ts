@@ -94,10 +94,11 @@ export class LocalLine implements Line, Origin, TaskHolder {
   }
 
   hold(attempts: readonly HeldAttempt[], isAll: boolean): void {
-    this.#shard.tasks.hold(this, attempts, isAll, ({ owed, unwanted }) => {
+    this.#shard.tasks.hold(this, attempts, isAll, ({ owed, unwanted, elsewhere }) => {
       if (this.#isClosed) return;
       this.#events.tasks.owed(owed);
       this.#events.tasks.withdraw(unwanted);
+      this.#events.tasks.moved(elsewhere);
     });
   }
 
@@ -133,5 +134,9 @@ export class LocalLine implements Line, Origin, TaskHolder {
 
   withdraw(tokens: readonly TaskToken[]): void {
     this.#events.tasks.withdraw(tokens);
+  }
+
+  moved(tokens: readonly TaskToken[]): void {
+    this.#events.tasks.moved(tokens);
   }
 }

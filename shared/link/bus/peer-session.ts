@@ -9,6 +9,7 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
+import type { TaskToken } from "@millrace/model/task.ts";
 import type {
   FramePart,
   GatewayFrame,
@@ -111,9 +112,14 @@ export class PeerSession implements Origin {
     this.#flushSoon();
   }
 
-  withdraw(frame: ShardFrame["withdrawn"]): void {
-    this.#frame.withdrawn.push(...frame);
-    this.#grew(frame.length * TOKEN_LENGTH);
+  withdraw(tokens: readonly TaskToken[]): void {
+    this.#frame.withdrawn.push(...tokens.map(tokenMessage));
+    this.#grew(tokens.length * TOKEN_LENGTH);
+  }
+
+  moved(tokens: readonly TaskToken[]): void {
+    this.#frame.moved.push(...tokens.map(tokenMessage));
+    this.#grew(tokens.length * TOKEN_LENGTH);
   }
 
   replied(replies: readonly Reply[]): void {
@@ -183,10 +189,11 @@ export class PeerSession implements Origin {
 
   #tellHeld(attempts: readonly HeldAttempt[], isAll: boolean): void {
     const { shard, holder } = this.#parts;
-    shard.tasks.hold(holder, attempts, isAll, ({ owed, unwanted }) => {
+    shard.tasks.hold(holder, attempts, isAll, ({ owed, unwanted, elsewhere }) => {
       this.#frame.owed.push(...owed.map(owedMessage));
       this.#frame.withdrawn.push(...unwanted.map(tokenMessage));
-      this.#grew((owed.length + unwanted.length) * TOKEN_LENGTH);
+      this.#frame.moved.push(...elsewhere.map(tokenMessage));
+      this.#grew((owed.length + unwanted.length + elsewhere.length) * TOKEN_LENGTH);
     });
   }
 

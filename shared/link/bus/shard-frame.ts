@@ -55,6 +55,7 @@ function tellTasks(frame: ShardFrame, { tasks }: LineEvents, { demands, pulls }:
     if (tenants > 0) tasks.demand(taskType);
   }
   if (frame.withdrawn.length > 0) tasks.withdraw(frame.withdrawn.map(tokenOf));
+  if (frame.moved.length > 0) tasks.moved(frame.moved.map(tokenOf));
   if (frame.owed.length > 0) tasks.owed(frame.owed.map(owedOf));
 }
 

@@ -42,7 +42,7 @@ export class TaskChannel implements TaskEvents {
   }
 
   hold(attempts: readonly TaskToken[]): void {
-    const held = attempts.map((attempt) => ({ ...attempt, isKnown: false }));
+    const held = attempts.map((attempt) => ({ ...attempt, isKnown: false, isPresent: true }));
     this.#parts.line()?.hold(held, false);
   }
 
@@ -68,7 +68,7 @@ export class TaskChannel implements TaskEvents {
     const { sink, isHere, reported, line } = this.#parts;
     const held: HeldAttempt[] = [...(sink()?.holding() ?? [])].filter(({ runId }) => isHere(runId));
     // What is reported is not to be made by somebody else meanwhile.
-    for (const token of reported()) held.push({ ...token, isKnown: true });
+    for (const token of reported()) held.push({ ...token, isKnown: true, isPresent: true });
     line()?.hold(held, true);
   }
 
@@ -83,6 +83,10 @@ export class TaskChannel implements TaskEvents {
 
   withdraw(tokens: readonly TaskToken[]): void {
     this.#parts.sink()?.withdraw(tokens);
+  }
+
+  moved(tokens: readonly TaskToken[]): void {
+    this.#parts.sink()?.moved(tokens);
   }
 
   owed(attempts: readonly OwedAttempt[]): void {

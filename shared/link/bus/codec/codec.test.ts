@@ -102,8 +102,8 @@ describe("what travels over the link arrives as it was", () => {
       expect(shard.pulled.flatMap(({ tasks }) => tasks.map(taskOf))).toEqual([task]);
       expect(shard.withdrawn.map(tokenOf)).toEqual([token]);
       expect(shard.owed.map(owedOf)).toEqual([owed]);
-      const gateway = sent((frame) => frame.holding.push(heldMessage({ ...token, isKnown })));
-      expect(gateway.holding.map(heldOf)).toEqual([{ ...token, isKnown }]);
+      const held = { ...token, isKnown, isPresent: token.step % 2 === 0 };
+      expect(sent((frame) => frame.holding.push(heldMessage(held))).holding.map(heldOf)).toEqual([held]);
     });
   });
 

@@ -51,6 +51,7 @@ export function newShardFrame(): ShardFrame {
     lists: [],
     changes: [],
     withdrawn: [],
+    moved: [],
     owed: [],
     part: undefined,
   };

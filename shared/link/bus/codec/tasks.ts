@@ -67,12 +67,12 @@ export function tokenOf({ runId: run, epoch, step, item, attempt }: AttemptRef):
 }
 
 export function heldMessage(held: HeldAttempt): HeldMessage {
-  const { runId: run, epoch, step, item, attempt, isKnown } = held;
-  return { runId: run, epoch, step, item: item + 1, attempt, unknown: !isKnown };
+  const { runId: run, epoch, step, item, attempt, isKnown, isPresent } = held;
+  return { runId: run, epoch, step, item: item + 1, attempt, unknown: !isKnown, absent: !isPresent };
 }
 
-export function heldOf({ runId: run, epoch, step, item, attempt, unknown }: HeldMessage): HeldAttempt {
-  return { runId: runId(run), epoch, step, item: item - 1, attempt, isKnown: !unknown };
+export function heldOf(message: HeldMessage): HeldAttempt {
+  return { ...tokenOf(message), isKnown: !message.unknown, isPresent: !message.absent };
 }
 
 export function owedMessage(owed: OwedAttempt): OwedMessage {

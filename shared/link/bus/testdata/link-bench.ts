@@ -107,6 +107,7 @@ export class BenchGateway implements Origin, TaskSink {
   readonly ends: RunEnd[] = [];
   readonly demands: string[] = [];
   readonly withdrawn: TaskToken[] = [];
+  readonly elsewhere: TaskToken[] = [];
   readonly confirmed: OwedAttempt[] = [];
   readonly suspected: ShardId[] = [];
   /** In the hands of its workers. */
@@ -193,7 +194,7 @@ export class BenchGateway implements Origin, TaskSink {
 
   take(task: Task): void {
     this.given.push(nameOf(task));
-    this.held.set(nameOf(task), { ...tokenOf(task), isKnown: true });
+    this.held.set(nameOf(task), { ...tokenOf(task), isKnown: true, isPresent: true });
   }
 
   /** The result of a task, which no worker holds any more. */
@@ -224,6 +225,11 @@ export class BenchGateway implements Origin, TaskSink {
 
   withdraw(tokens: readonly TaskToken[]): void {
     this.withdrawn.push(...tokens);
+  }
+
+  moved(tokens: readonly TaskToken[]): void {
+    this.elsewhere.push(...tokens);
+    for (const token of tokens) if (this.held.get(nameOf(token))?.isPresent === false) this.held.delete(nameOf(token));
   }
 
   owed(attempts: readonly OwedAttempt[]): void {

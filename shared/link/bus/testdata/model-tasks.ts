@@ -79,18 +79,24 @@ export class ModelTasks implements LocalTasks {
     answer: (announced: Announced) => void,
   ): void {
     if (!this.#owns()) return;
-    const names = new Set(attempts.map(nameOf));
-    const unwanted = attempts.filter((attempt) => !this.#owed.has(nameOf(attempt)));
-    const owed = attempts
-      .filter((attempt) => this.#owed.has(nameOf(attempt)) && !attempt.isKnown)
+    // Also of a paused run, which waits for no worker: one may be at it already.
+    const known = attempts.filter((attempt) => this.#isOwed(attempt));
+    const unwanted = attempts.filter((attempt) => !this.#isOwed(attempt));
+    const names = new Set(known.map(nameOf));
+    const elsewhere = known.filter((attempt) => !attempt.isPresent && this.#isElsewhere(attempt, holder));
+    for (const attempt of elsewhere) names.delete(nameOf(attempt));
+    for (const attempt of known)
+      if (attempt.isPresent && this.#isElsewhere(attempt, holder)) this.#owed.get(nameOf(attempt))?.moved([attempt]);
+    const owed = known
+      .filter(({ isKnown }) => !isKnown)
       .map(({ runId, epoch, step, item, attempt }) => {
         const tenant = this.#disk.runs.get(runId)?.tenant ?? tenantId("");
         return { runId, epoch, step, item, attempt, tenant, timeoutMs: 60_000 };
       });
     if (isAll) for (const [name, by] of this.#owed) if (by === holder && !names.has(name)) this.#again(name);
-    for (const name of names) if (this.#owed.has(name)) this.#owed.set(name, holder);
+    for (const name of names) this.#owed.set(name, holder);
     this.announce();
-    answer({ owed, unwanted });
+    answer({ owed, unwanted, elsewhere });
   }
 
   giveBack(holder: TaskHolder, attempts: readonly TaskToken[]): void {
@@ -106,6 +112,16 @@ export class ModelTasks implements LocalTasks {
   /** Whose hands an attempt is in; null = nobody's; undefined = it is not owed. */
   holderOf(token: TaskToken): TaskHolder | null | undefined {
     return this.#owed.get(nameOf(token));
+  }
+
+  #isOwed(token: TaskToken): boolean {
+    const run = this.#disk.runs.get(token.runId);
+    return run !== undefined && !isEnded(run) && run.epoch === token.epoch;
+  }
+
+  #isElsewhere(token: TaskToken, holder: TaskHolder): boolean {
+    const by = this.#owed.get(nameOf(token)) ?? holder;
+    return by !== holder;
   }
 
   #again(name: string): void {

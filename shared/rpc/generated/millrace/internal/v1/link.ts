@@ -77,6 +77,8 @@ export interface ShardFrame {
   changes: RunAnswer[];
   /** Attempts nobody waits for any more: the workers that hold them are to stop, and their results are still wanted. */
   withdrawn: AttemptRef[];
+  /** Attempts that workers came back with by another gateway: who had them here has not lost them. */
+  moved: AttemptRef[];
   /** What the shard knows of attempts that were announced as held. */
   owed: OwedAttempt[];
   /** A piece of a frame too large for one message. Beside it the frame has no other field than the first three. */
@@ -316,6 +318,8 @@ export interface HeldAttempt {
   attempt: number;
   /** The gateway knows it from its worker alone, and asks for what OwedAttempt says. */
   unknown: boolean;
+  /** Its worker is gone for now: if workers of another gateway have it, it is theirs. */
+  absent: boolean;
 }
 
 /** An attempt a worker announced, and what a gateway has to know of it. Fields 1 to 5 name it, as in AttemptRef. */
@@ -964,6 +968,7 @@ function createBaseShardFrame(): ShardFrame {
     lists: [],
     changes: [],
     withdrawn: [],
+    moved: [],
     owed: [],
     part: undefined,
   };
@@ -1003,6 +1008,9 @@ export const ShardFrame: MessageFns<ShardFrame> = {
     }
     for (const v of message.withdrawn) {
       AttemptRef.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.moved) {
+      AttemptRef.encode(v!, writer.uint32(114).fork()).join();
     }
     for (const v of message.owed) {
       OwedAttempt.encode(v!, writer.uint32(98).fork()).join();
@@ -1114,6 +1122,14 @@ export const ShardFrame: MessageFns<ShardFrame> = {
             message.withdrawn.push(AttemptRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.moved.push(AttemptRef.decode(reader, reader.uint32()));
+            continue;
+          }
           case 12: {
             if (tag !== 98) {
               break;
@@ -1157,6 +1173,7 @@ export const ShardFrame: MessageFns<ShardFrame> = {
       withdrawn: globalThis.Array.isArray(object?.withdrawn)
         ? object.withdrawn.map((e: any) => AttemptRef.fromJSON(e))
         : [],
+      moved: globalThis.Array.isArray(object?.moved) ? object.moved.map((e: any) => AttemptRef.fromJSON(e)) : [],
       owed: globalThis.Array.isArray(object?.owed) ? object.owed.map((e: any) => OwedAttempt.fromJSON(e)) : [],
       part: isSet(object.part) ? FramePart.fromJSON(object.part) : undefined,
     };
@@ -1197,6 +1214,9 @@ export const ShardFrame: MessageFns<ShardFrame> = {
     if (message.withdrawn?.length) {
       obj.withdrawn = message.withdrawn.map((e) => AttemptRef.toJSON(e));
     }
+    if (message.moved?.length) {
+      obj.moved = message.moved.map((e) => AttemptRef.toJSON(e));
+    }
     if (message.owed?.length) {
       obj.owed = message.owed.map((e) => OwedAttempt.toJSON(e));
     }
@@ -1222,6 +1242,7 @@ export const ShardFrame: MessageFns<ShardFrame> = {
     message.lists = object.lists?.map((e) => ListAnswer.fromPartial(e)) || [];
     message.changes = object.changes?.map((e) => RunAnswer.fromPartial(e)) || [];
     message.withdrawn = object.withdrawn?.map((e) => AttemptRef.fromPartial(e)) || [];
+    message.moved = object.moved?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.owed = object.owed?.map((e) => OwedAttempt.fromPartial(e)) || [];
     message.part = (object.part !== undefined && object.part !== null) ? FramePart.fromPartial(object.part) : undefined;
     return message;
@@ -3299,7 +3320,7 @@ export const AttemptRef: MessageFns<AttemptRef> = {
 };
 
 function createBaseHeldAttempt(): HeldAttempt {
-  return { runId: "", epoch: 0, step: 0, item: 0, attempt: 0, unknown: false };
+  return { runId: "", epoch: 0, step: 0, item: 0, attempt: 0, unknown: false, absent: false };
 }
 
 export const HeldAttempt: MessageFns<HeldAttempt> = {
@@ -3321,6 +3342,9 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
     }
     if (message.unknown !== false) {
       writer.uint32(48).bool(message.unknown);
+    }
+    if (message.absent !== false) {
+      writer.uint32(56).bool(message.absent);
     }
     return writer;
   },
@@ -3386,6 +3410,14 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
             message.unknown = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.absent = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3410,6 +3442,7 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
       item: isSet(object.item) ? globalThis.Number(object.item) : 0,
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
       unknown: isSet(object.unknown) ? globalThis.Boolean(object.unknown) : false,
+      absent: isSet(object.absent) ? globalThis.Boolean(object.absent) : false,
     };
   },
 
@@ -3433,6 +3466,9 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
     if (message.unknown !== false) {
       obj.unknown = message.unknown;
     }
+    if (message.absent !== false) {
+      obj.absent = message.absent;
+    }
     return obj;
   },
 
@@ -3447,6 +3483,7 @@ export const HeldAttempt: MessageFns<HeldAttempt> = {
     message.item = object.item ?? 0;
     message.attempt = object.attempt ?? 0;
     message.unknown = object.unknown ?? false;
+    message.absent = object.absent ?? false;
     return message;
   },
 };
