@@ -39,7 +39,7 @@ export class Replica {
   constructor(parts: ReplicaParts) {
     this.#parts = parts;
     const { store, clock, observer } = parts;
-    const replay = new Replay(emptyMemory(parts, []), store);
+    const replay = new Replay(emptyMemory(parts, new Set()), store);
     this.#replay = replay;
     const { memory } = replay;
     // As the owner's commits say how far its memory is durable, the records say it here.
