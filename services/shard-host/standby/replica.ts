@@ -33,6 +33,7 @@ export class Replica {
   readonly #checkpoints: CheckpointSchedule;
   readonly #follower: JournalFollower;
   #bytesSinceCheckpoint = 0;
+  #bytes = 0;
   #ended = false;
 
   /** Begins where its store is. */
@@ -90,6 +91,11 @@ export class Replica {
     return position(this.#replay.tail.position);
   }
 
+  /** Bytes of journal it has folded since it began. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** A run as of {@link position}: perhaps not the newest there is. */
   run(tenant: TenantId, runId: RunId): RunView | Refusal {
     return readRun(this.#replay.memory, this.#parts.store, tenant, runId).value;
@@ -125,6 +131,7 @@ export class Replica {
     }
     this.#parts.mirror.keep(record);
     this.#bytesSinceCheckpoint += record.body.length;
+    this.#bytes += record.body.length;
     this.#checkpoints.consider();
   }
 }
