@@ -368,9 +368,9 @@ export class Shard implements LocalShard {
     if (this.#phase.type !== "serving") return null;
     const { memory, commit } = this.#phase.serving;
     const live = memory.actors.live.get(runId);
-    const position = (live ?? memory.actors.overlay.get(runId))?.position ?? null;
-    const isEnded = live === undefined && position !== null;
-    return { isEnded, settledAt: position === null || position > commit.acked ? null : position };
+    const changedAt = (live ?? memory.actors.overlay.get(runId))?.position ?? null;
+    const isEnded = live === undefined && changedAt !== null;
+    return { isEnded, settledAt: changedAt === null || changedAt > commit.acked ? null : changedAt };
   }
 }
 

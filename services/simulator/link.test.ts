@@ -64,6 +64,7 @@ class Cluster {
     const registered = { tenant: TENANT, name: FLOW, version: 1, definition: DEFINITION, source: "", registeredMs: 1 };
     const shard = new Shard({
       ...{ id: SHARD, node: name, blobs: this.#blobs, clock, findDefinition: () => registered, leased: () => true },
+      terms: null,
       openJournal: () => openMemoryJournal(this.log, clock),
       store: openMemoryStore({ disk: this.#disk, soon: (callback) => clock.soon(callback) }),
       observer: {

@@ -1,6 +1,6 @@
 // All shards that a process hosts for its cluster, as its node agent drives them.
 import type { MapShard } from "@millrace/model/cluster.ts";
-import type { Position, ShardId } from "@millrace/model/ids.ts";
+import type { Position, RunId, ShardId } from "@millrace/model/ids.ts";
 import type { ShardHost, ShardProgress, TakeOver, TakeOverTerms } from "../ownership/host.ts";
 import type { Shard } from "../shard.ts";
 import type { Replica } from "../standby/replica.ts";
@@ -53,6 +53,16 @@ export class ClusterHost implements ShardHost {
   /** The standby of a shard here, if there is one that follows. */
   replica(shard: ShardId): Replica | null {
     return this.#hosted.get(shard)?.replica ?? null;
+  }
+
+  /** Drops what is past retention at `nowMs` from the stores of owners and standbys, one after the other. */
+  async retain(nowMs: number): Promise<void> {
+    for (const hosted of this.#hosted.values()) await hosted.retain(nowMs);
+  }
+
+  /** Whether a shard that serves here has such a run; undefined = cannot be said. */
+  knows(shard: ShardId, runId: RunId): boolean | undefined {
+    return this.#hosted.get(shard)?.shard?.knows(runId);
   }
 
   /** Puts a shard's store into the archive now. Rejects when it is not hosted here. */

@@ -111,6 +111,11 @@ export class HostedShard {
     return this.#state.snapshots.now();
   }
 
+  /** Drops what is past retention at `nowMs` from the store there is. */
+  async retain(nowMs: number): Promise<void> {
+    if (this.#state.type !== "nothing") await this.#state.place.store.retain(nowMs);
+  }
+
   progress(shard: MapShard["id"]): ShardProgress | undefined {
     const state = this.#state;
     switch (state.type) {
