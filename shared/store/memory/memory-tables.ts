@@ -1,7 +1,15 @@
 import { deserialize, serialize } from "node:v8";
 import { type Position, position, type RunId, type TenantId, type WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
-import { type CheckpointMeta, type DueTimer, type KeyRow, type LiveIndex, type LiveRow, newestIn, type Slice } from "../store.ts";
+import {
+  type CheckpointMeta,
+  type DueTimer,
+  type KeyRow,
+  type LiveIndex,
+  type LiveRow,
+  newestIn,
+  type Slice,
+} from "../store.ts";
 
 /** A run as the memory store keeps it. */
 export interface RunEntry {
@@ -120,7 +128,12 @@ export class MemoryTables {
 
 type Content = Pick<MemoryTables, "runs" | "keys" | "pinned" | "meta" | "aheadTo">;
 
-function entryOf({ tenant, workflow, position: at, bytes }: Pick<LiveRow, "tenant" | "workflow" | "position" | "bytes">) {
+function entryOf({
+  tenant,
+  workflow,
+  position: at,
+  bytes,
+}: Pick<LiveRow, "tenant" | "workflow" | "position" | "bytes">) {
   return { tenant, workflow, position: at, bytes };
 }
 
