@@ -73,6 +73,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       findDefinition,
       // The folder is locked: no other process can have the journal.
       leased: () => true,
+      terms: null,
       observer: observeShard(index, { log, metrics, progress }),
     });
   };

@@ -13,7 +13,7 @@ import type { Mailbox } from "./mailbox.ts";
 import { adopted, emptyMemory, type ShardMemory } from "./memory.ts";
 import { type Recovered, recover } from "./recovery.ts";
 import { Replay } from "./replay.ts";
-import type { ShardOptions } from "./shard-options.ts";
+import { NotOwned, type ShardOptions } from "./shard-options.ts";
 import { Timekeeper } from "./timekeeper.ts";
 import type { Turn } from "./turn.ts";
 import { type LostOutcome, TurnLoop } from "./turn-loop.ts";
@@ -72,7 +72,7 @@ async function readOn(parts: ShardParts, journal: Journal, replay: Replay): Prom
 
 /**
  * Claims the next term. `full`: there is no room for the claim; it can be tried again. `lost`: nobody knows whether the
- * claim is durable, or another owner was faster; the journal must be opened anew.
+ * claim is durable, or another owner was faster; the journal must be opened anew. Throws {@link NotOwned}.
  */
 export async function takeOver(
   parts: ShardParts,
@@ -80,6 +80,7 @@ export async function takeOver(
   { memory, commit, found }: ReadBack,
 ): Promise<Serving | "full" | "lost"> {
   const { options } = parts;
+  if (options.terms?.mayClaim() === false) throw new NotOwned("The shard was given to another process meanwhile.");
   const outcome = await claim(options, commit);
   if (outcome.type === "full") return "full";
   if (outcome.type !== "appended") return "lost";

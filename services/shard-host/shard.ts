@@ -20,7 +20,7 @@ import { diskFull, unavailable } from "./refusals.ts";
 import type { Replay } from "./replay.ts";
 import { runEnd } from "./run-end.ts";
 import { adopt, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
-import type { ShardOptions } from "./shard-options.ts";
+import { NotOwned, type ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
 import { type Changed, type KnownRun, Watches } from "./watches.ts";
@@ -47,6 +47,8 @@ export class Shard implements LocalShard {
   #journal: Journal | null = null;
   #isStopping = false;
   #term = term(0);
+  /** Whether {@link open} has succeeded. */
+  #isOpen = false;
   /** Whoever stops the shard waits for the end of its service. */
   #servingEnded: () => void = () => {};
 
@@ -91,12 +93,13 @@ export class Shard implements LocalShard {
 
   /**
    * Opens the journal, reads memory back (or goes on with what a standby has `folded`) and serves. Rejects when journal or
-   * store cannot be used.
+   * store cannot be used, and with {@link NotOwned}; then it is to be released.
    */
   async open(folded: Replay | null = null): Promise<void> {
-    const journal = await this.#parts.options.openJournal();
+    const journal = await this.#openJournal();
     this.#journal = journal;
     await this.#serve(journal, folded === null ? null : await adopt(this.#parts, journal, folded));
+    this.#isOpen = true;
   }
 
   get term(): Term {
@@ -202,7 +205,10 @@ export class Shard implements LocalShard {
     const back = known ?? (await readBack(this.#parts, journal));
     const serving = await takeOver(this.#parts, journal, back);
     if (this.#phase.type === "stopped") return;
-    if (serving === "lost") return this.#openAnew(journal);
+    if (serving === "lost") {
+      if (!this.#isOpen && this.#parts.options.terms !== null) throw new NotOwned("The claim did not succeed.");
+      return this.#openAnew(journal);
+    }
     if (serving === "full") {
       this.#phase = { type: "full", memory: back.memory };
       this.#refuseWaiting(diskFull());
@@ -233,7 +239,16 @@ export class Shard implements LocalShard {
     const journal = this.#journal;
     if (journal === null) return;
     if (outcome.type === "full") this.#again(journal, null);
+    else if (outcome.type === "stale" && this.#parts.options.terms !== null)
+      this.#break(new NotOwned("Another process has claimed the shard."));
     else this.#openAnew(journal);
+  }
+
+  /** Fences whoever had the journal before. */
+  async #openJournal(): Promise<Journal> {
+    const { terms, openJournal } = this.#parts.options;
+    if (terms?.mayClaim() === false) throw new NotOwned("The shard belongs to another process.");
+    return openJournal();
   }
 
   /** What is durable is not known: the journal itself must say. */
@@ -252,8 +267,8 @@ export class Shard implements LocalShard {
 
   #reopen(): void {
     if (this.#phase.type === "stopped") return;
-    const { openJournal, clock } = this.#parts.options;
-    openJournal().then(
+    const { clock } = this.#parts.options;
+    this.#openJournal().then(
       (journal) => {
         this.#journal = journal;
         this.#again(journal, null);
@@ -268,11 +283,13 @@ export class Shard implements LocalShard {
 
   #break(error: unknown): void {
     if (this.#phase.type === "stopped") return;
+    const { observer, terms } = this.#parts.options;
     const reason = error instanceof Error ? error.message : String(error);
     this.#phase = { type: "broken", reason };
-    this.#parts.options.observer.failed(reason);
+    observer.failed(reason);
     this.#refuseWaiting(unavailable(reason));
     this.#watches.refuseAll(unavailable(reason));
+    if (terms !== null) void this.release().then(() => terms.lost(reason));
   }
 
   /** Returns the turns that were under way. */

@@ -65,6 +65,7 @@ class Cluster {
     const shard = new Shard({
       ...{ id: SHARD, node: name, blobs: this.#blobs, clock, findDefinition: () => registered, leased: () => true },
       openJournal: () => openMemoryJournal(this.log, clock),
+      terms: { mayClaim: () => true, lost() {} },
       store: openMemoryStore({ disk: this.#disk, soon: (callback) => clock.soon(callback) }),
       observer: {
         ...{ recovering() {}, recovered() {}, appended() {}, checkpointed() {}, unreadable() {}, failed() {} },

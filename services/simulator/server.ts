@@ -96,6 +96,7 @@ export class Server {
       clock,
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
       leased: () => true,
+      terms: null,
       observer: ground.observer(this, index),
     });
   }

@@ -55,6 +55,7 @@ async function world() {
     clock,
     findDefinition: () => ({ tenant: TENANT, name, version: 1, definition, source: "", registeredMs: 0 }),
     leased: () => true,
+    terms: null,
     observer: SILENT,
   });
   const node = new Node([shard]);
