@@ -86,7 +86,10 @@ export class RemoteShards implements Shards {
     for (const { shard, channel } of before) if (!shards.has(shard)) channel.close("The shard is no more.");
   }
 
-  /** The shard is in this process from now on: it is called directly. */
+  /**
+   * The shard is in this process from now on: it is called directly. Best called before others can reach it (ShardServer):
+   * a gateway that has begun a session over the bus with its own process would for a while be two holders of tasks.
+   */
   host(id: ShardId, shard: LocalShard): void {
     this.#local.set(id, shard);
     const way = this.#ways.get(id);
