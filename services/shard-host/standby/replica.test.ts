@@ -49,12 +49,13 @@ class StandbyBench {
     const folded = await ending;
     bench.disk = this.disk;
     bench.shard = bench.make();
-    bench.shard.connect(bench);
+    bench.shard.tasks.connect(bench);
     const opened = bench.shard.open(folded);
     await bench.settle();
     await opened;
     await bench.settle();
-    bench.shard.workersAreBack();
+    bench.workersAreBack();
+    await bench.settle();
   }
 }
 

@@ -43,7 +43,7 @@ export class Replica {
   constructor(parts: ReplicaParts) {
     this.#parts = parts;
     const { store, clock, observer } = parts;
-    const replay = new Replay(emptyMemory(parts, []), store);
+    const replay = new Replay(emptyMemory(parts, new Set()), store);
     this.#replay = replay;
     this.#notBefore = store.aheadTo();
     const { memory } = replay;

@@ -7,7 +7,8 @@ import { parseDefinition } from "@millrace/definition/parse.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import { decodeRecord } from "@millrace/journal/record.ts";
-import type { ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink } from "@millrace/link/link.ts";
+import type { ListPage, ListQuery, Origin, Reply, RunEnd, RunView } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { position, type RunId, shardId, slot, type TenantId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
@@ -28,7 +29,7 @@ export const TENANT = tenantId("t");
 /** More steps of the clock than anything here takes without time passing: whoever needs more spins. */
 const STEPS_MAX = 100_000;
 
-export class ShardBench implements Origin, TaskSink {
+export class ShardBench implements Origin, TaskHolder {
   readonly clock = new VirtualClock(1);
   readonly log = new MemoryLog();
   /** The next shard's. */
@@ -119,12 +120,19 @@ export class ShardBench implements Origin, TaskSink {
 
   /** Opens the shard and waits until it serves; workers of before are back at once, or when the test says so. */
   async serve(workersAreBack = true): Promise<void> {
-    this.shard.connect(this);
+    this.shard.tasks.connect(this);
     const opened = this.shard.open();
     await this.settle();
     await opened;
-    if (workersAreBack) this.shard.workersAreBack();
+    if (workersAreBack) this.workersAreBack();
     await this.settle();
+  }
+
+  /** Whoever had attempts before had the time to say so, in this term and those that follow. */
+  workersAreBack(): void {
+    const { tasks } = this.shard;
+    tasks.workersAreBack();
+    this.shard.onTerm(() => tasks.workersAreBack());
   }
 
   /** The process dies; another one starts on what it left: the journal as far as acked, so many unflushed slices. */
@@ -195,7 +203,7 @@ export class ShardBench implements Origin, TaskSink {
   }
 
   pull(credits = 10_000, ...types: string[]): Task[] {
-    return this.shard.pull(types.length === 0 ? ["work"] : types, credits);
+    return this.shard.tasks.pull(this, types.length === 0 ? ["work"] : types, credits);
   }
 
   resultOf(task: TaskToken, outcome: TaskOutcome): RunCommand {
@@ -266,6 +274,8 @@ export class ShardBench implements Origin, TaskSink {
   withdraw(tokens: readonly TaskToken[]): void {
     this.withdrawn.push(...tokens);
   }
+
+  moved(): void {}
 }
 
 const ALL: ListQuery = {
