@@ -24,7 +24,7 @@ export class Replay {
   /** Begins with what the store's last checkpoint says of the shard. `memory` is empty and reads from this store. */
   constructor(memory: ShardMemory, store: Store) {
     this.memory = memory;
-    this.#ahead = store.ahead();
+    this.#ahead = store.aheadTo() > 0;
     store.pinned((bytes) => readPinnedRow(bytes, (pinned) => memory.plans.restore(pinned)));
     const meta = store.meta();
     if (meta === null) return;

@@ -46,9 +46,9 @@ export class Shard implements LocalShard {
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
   #isStopping = false;
+  #term = term(0);
   /** Whether {@link open} has succeeded. */
   #isOpen = false;
-  #term = term(0);
   /** Whoever stops the shard waits for the end of its service. */
   #servingEnded: () => void = () => {};
 

@@ -64,8 +64,8 @@ class Cluster {
     const registered = { tenant: TENANT, name: FLOW, version: 1, definition: DEFINITION, source: "", registeredMs: 1 };
     const shard = new Shard({
       ...{ id: SHARD, node: name, blobs: this.#blobs, clock, findDefinition: () => registered, leased: () => true },
-      terms: null,
       openJournal: () => openMemoryJournal(this.log, clock),
+      terms: { mayClaim: () => true, lost() {} },
       store: openMemoryStore({ disk: this.#disk, soon: (callback) => clock.soon(callback) }),
       observer: {
         ...{ recovering() {}, recovered() {}, appended() {}, checkpointed() {}, unreadable() {}, failed() {} },

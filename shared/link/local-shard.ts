@@ -49,7 +49,7 @@ export interface LocalTasks {
   pull(holder: TaskHolder, taskTypes: readonly string[], credits: number): Task[];
   /**
    * The holder has these attempts, whoever had them before; what it keeps for a worker that is gone, only if nobody else
-   * has it. With `isAll` it has no others: those wait again. Answers when all that is decided is durable, and not at all
+   * has it. With `isAll` it has no others now: those wait again. Answers when all that is decided is durable, and not at all
    * when the shard stops serving before that: it asks then.
    */
   hold(

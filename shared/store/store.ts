@@ -96,6 +96,14 @@ export interface Slice {
   readonly meta: CheckpointMeta | null;
 }
 
+/** The newest record of any run in a slice, or `than` if that is newer. */
+export function newestIn({ live, ended }: Slice, than: Position): Position {
+  let newest = than;
+  for (const row of live) if (row.position > newest) newest = row.position;
+  for (const row of ended) if (row.position > newest) newest = row.position;
+  return newest;
+}
+
 export interface DueTimer {
   readonly runId: RunId;
   readonly tenant: TenantId;
@@ -126,8 +134,11 @@ export type SliceOutcome =
 export interface Store {
   /** null = no checkpoint was ever completed. */
   meta(): CheckpointMeta | null;
-  /** Whether slices were written since the last completed checkpoint: then objects may be ahead of `meta`. */
-  ahead(): boolean;
+  /**
+   * The newest record of any run in slices written since the last completed checkpoint; 0 = none were. Until what is folded
+   * has got there, runs may be in the store that nobody has started yet, and no checkpoint may be completed.
+   */
+  aheadTo(): Position;
   /** Visits everything that was pinned, in no order. */
   pinned(visit: (bytes: Uint8Array) => void): void;
   /** A run, live or ended; undefined = unknown or past retention. */

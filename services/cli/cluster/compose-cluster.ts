@@ -7,6 +7,7 @@
 // Stopping goes the other way round: calls and workers first, then shards are handed over, then the others are told.
 import { openNatsArchive } from "@millrace/archive/nats/nats-archive.ts";
 import { openNatsBlobs } from "@millrace/blobs/nats/nats-blobs.ts";
+import type { Bus } from "@millrace/bus/bus.ts";
 import { openNatsBus } from "@millrace/bus/nats/nats-bus.ts";
 import { systemClock } from "@millrace/clock/system.ts";
 import type { Config } from "@millrace/config/config.ts";
@@ -20,7 +21,8 @@ import { type LinkSubjects, RemoteShards } from "@millrace/link/bus/remote-shard
 import { SUSPECT_SUBJECT } from "@millrace/membership/subjects.ts";
 import { printSuspicion } from "@millrace/membership/suspicion.ts";
 import { startControlThread } from "@millrace/membership/thread/control-thread.ts";
-import { processName } from "@millrace/model/ids.ts";
+import { BEAT_MS } from "@millrace/membership/timing.ts";
+import { processName, type ShardId } from "@millrace/model/ids.ts";
 import { closeNats, connectNats, type NatsClient } from "@millrace/nats/connect.ts";
 import type { NatsSettings } from "@millrace/nats/settings.ts";
 import { JournaledRegistry } from "@millrace/shard-host/registry/registry.ts";
@@ -111,7 +113,7 @@ async function serveRoles(parts: ClusterParts): Promise<Gateway | null> {
         clock: systemClock,
         subjects,
         process: membership.process,
-        suspect: (shard) => bus.publish(SUSPECT_SUBJECT, printSuspicion({ shard })),
+        suspect: suspector(bus),
       })
     : null;
   if (shards !== null) {
@@ -128,6 +130,17 @@ async function serveRoles(parts: ClusterParts): Promise<Gateway | null> {
     startNode({ ...parts, blobs, kv, archive, shards });
   }
   return startEdge({ ...parts, blobs, shards });
+}
+
+/** Tells the coordinator of shards that nobody serves, and not more often than it can do anything about them. */
+function suspector(bus: Bus): (shard: ShardId) => void {
+  const toldMs = new Map<ShardId, number>();
+  return (shard) => {
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - (toldMs.get(shard) ?? Number.NEGATIVE_INFINITY) < BEAT_MS) return;
+    toldMs.set(shard, nowMs);
+    bus.publish(SUSPECT_SUBJECT, printSuspicion({ shard }));
+  };
 }
 
 /** Says what about NATS could lose what was acked. It is the operator's to decide, and the log's to remember. */

@@ -4,10 +4,12 @@ import type { Blobs } from "@millrace/blobs/blobs.ts";
 import { systemClock } from "@millrace/clock/system.ts";
 import { slotOfRun } from "@millrace/core/run-id.ts";
 import type { Kv } from "@millrace/kv/kv.ts";
+import { HOLD_BACK_AT_START_MS, HOLD_BACK_MS } from "@millrace/link/bus/limits.ts";
 import type { RemoteShards } from "@millrace/link/bus/remote-shards.ts";
 import { ShardServer } from "@millrace/link/bus/shard-server.ts";
 import type { LocalShard } from "@millrace/link/local-shard.ts";
 import type { Membership } from "@millrace/membership/membership.ts";
+import type { MapShard } from "@millrace/model/cluster.ts";
 import type { Position, RunId, ShardId } from "@millrace/model/ids.ts";
 import { ClusterHost } from "@millrace/shard-host/hosting/cluster-host.ts";
 import type { Served } from "@millrace/shard-host/hosting/host-parts.ts";
@@ -38,7 +40,7 @@ export function startNode(parts: NodeParts): void {
     places: shardFolders({ ...config.storage, client, process, log }),
     findDefinition: (tenant, name, version) => registry.get(tenant, name, version),
     mayAnswerFromMemory: (shard) => agent.mayAnswerFromMemory(shard),
-    serve: (id, shard) => serveShard(parts, id, shard),
+    serve: (map, shard) => serveShard(parts, map, shard),
     ownerPosition: (shard) => ownerPosition(membership, shard),
     observer: observeHost({ log, metrics }),
   });
@@ -61,17 +63,23 @@ export function startNode(parts: NodeParts): void {
 
 /** Lets gateways reach a shard: those of other processes over the bus, this one's directly. */
 async function serveShard(
-  { bus, membership, subjects, shards }: NodeParts,
-  id: ShardId,
+  { bus, membership, subjects, shards, log }: NodeParts,
+  { id, previous }: MapShard,
   shard: LocalShard,
 ): Promise<Served> {
-  const server = new ShardServer({ id, shard, bus, clock: systemClock, subjects, process: membership.process });
-  await server.open();
+  // First, or the workers of this process would be met as those of another one, too.
   shards?.host(id, shard);
+  const server = new ShardServer({ id, shard, bus, clock: systemClock, subjects, process: membership.process });
+  try {
+    await server.open(previous === null ? HOLD_BACK_AT_START_MS : HOLD_BACK_MS);
+  } catch (error: unknown) {
+    // It listens, and announces itself when the bus is back.
+    log.warn("The shard serves, and gateways cannot be told.", { shard: id, error });
+  }
   return {
     close: () => {
-      shards?.unhost(id);
       server.close();
+      shards?.unhost(id);
     },
   };
 }

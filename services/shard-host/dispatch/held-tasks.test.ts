@@ -128,6 +128,16 @@ describe("a holder's tasks", () => {
     expect(runsOf(pull(two)).toSorted()).toEqual(runsOf(lost).toSorted());
   });
 
+  it("do not wait again when it takes them after it has said that it has no others", async () => {
+    const { one, two, pull, hold } = await opened(3);
+    const [kept, lost] = pull(one, 2);
+    if (kept === undefined || lost === undefined) throw new Error("No tasks.");
+    const said = hold(one, [held(kept)], true);
+    expect(pull(one)).toHaveLength(1);
+    await said;
+    expect(runsOf(pull(two))).toEqual([lost.runId]);
+  });
+
   it("that nobody is owed are told back: those of other attempts, of ended runs, of runs nobody knows", async () => {
     const { bench, one, pull, hold } = await opened(3);
     const [done, ended, other] = pull(one);

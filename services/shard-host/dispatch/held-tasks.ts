@@ -14,14 +14,14 @@ import { findTask, tasksOf } from "./run-tasks.ts";
 export interface Announcement {
   readonly holder: TaskHolder;
   readonly attempts: readonly HeldAttempt[];
-  /** Whether it has no others. */
-  readonly isAll: boolean;
+  /** What it had when it said so, if it said that it has no others. */
+  readonly had: readonly DispatchedTask[];
 }
 
 type Post = (letter: Letter) => void;
 
-/** Gives a holder what it says it has, whoever had it before; with `isAll` what else it had waits again. */
-export function holdTasks(memory: ShardMemory, { holder, attempts, isAll }: Announcement, post: Post): Announced {
+/** Gives a holder what it says it has, whoever had it before; what else it had waits again. */
+export function holdTasks(memory: ShardMemory, { holder, attempts, had }: Announcement, post: Post): Announced {
   const { actors, dispatch } = memory;
   const owed = [];
   const unwanted: TaskToken[] = [];
@@ -44,7 +44,7 @@ export function holdTasks(memory: ShardMemory, { holder, attempts, isAll }: Anno
     }
     if (actor !== undefined) actors.rest(actor);
   }
-  if (isAll) for (const task of heldBy(memory, holder)) if (!kept.has(task)) letGo(memory, task, post);
+  for (const task of had) if (task.holder === holder && isFiled(task) && !kept.has(task)) letGo(memory, task, post);
   for (const [from, theirs] of Map.groupBy(moved, (one) => one.from)) from.moved(theirs.map(({ attempt }) => attempt));
   return { owed, unwanted, elsewhere };
 }
@@ -65,11 +65,16 @@ export function releaseTasks(memory: ShardMemory, holder: TaskHolder, post: Post
 }
 
 /** A look at every live run: a list for each holder would cost every task what only the loss of a gateway needs. */
-function heldBy({ actors }: ShardMemory, holder: TaskHolder): DispatchedTask[] {
+export function heldBy({ actors }: ShardMemory, holder: TaskHolder): DispatchedTask[] {
   const held: DispatchedTask[] = [];
   for (const actor of actors.live.values())
     if (actor.tasks !== null) for (const task of tasksOf(actor)) if (task.holder === holder) held.push(task);
   return held;
+}
+
+/** Whether no newer attempt has taken its place. */
+function isFiled(task: DispatchedTask): boolean {
+  return findTask(task.actor, task.step, task.item) === task;
 }
 
 /** Who else has an attempt; null = nobody. */

@@ -5,7 +5,7 @@ import type { Task, TaskToken } from "@millrace/model/task.ts";
 import type { Letter, Mailbox } from "../mailbox.ts";
 import type { ShardMemory } from "../memory.ts";
 import type { Serving } from "../serving.ts";
-import { giveBackTasks, holdTasks, releaseTasks } from "./held-tasks.ts";
+import { giveBackTasks, heldBy, holdTasks, releaseTasks } from "./held-tasks.ts";
 
 export class ShardTasks implements LocalTasks {
   readonly holders = new Set<TaskHolder>();
@@ -41,7 +41,10 @@ export class ShardTasks implements LocalTasks {
     isAll: boolean,
     answer: (announced: Announced) => void,
   ): void {
-    this.#whenQuiet((memory, post) => answer(holdTasks(memory, { holder, attempts, isAll }, post)));
+    const memory = this.#serving()?.memory;
+    // What it takes from now on, it did not speak of.
+    const had = isAll && memory !== undefined ? heldBy(memory, holder) : [];
+    this.#whenQuiet((quiet, post) => answer(holdTasks(quiet, { holder, attempts, had }, post)));
   }
 
   giveBack(holder: TaskHolder, attempts: readonly TaskToken[]): void {

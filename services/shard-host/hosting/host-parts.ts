@@ -41,7 +41,7 @@ export interface HostParts {
   /** Whether this process surely owns the shard at this instant. */
   readonly mayAnswerFromMemory: (shard: ShardId) => boolean;
   /** Lets gateways reach a shard that serves here. */
-  readonly serve: (shard: ShardId, local: LocalShard) => Promise<Served>;
+  readonly serve: (shard: MapShard, local: LocalShard) => Promise<Served>;
   /** How far its owner says the shard is; null = nothing was heard. */
   readonly ownerPosition: (shard: ShardId) => Position | null;
   readonly observer: HostObserver;

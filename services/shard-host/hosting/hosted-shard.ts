@@ -210,7 +210,7 @@ export class HostedShard {
     });
     try {
       await shard.open(folded);
-      const served = await serve(map.id, shard);
+      const served = await serve(map, shard);
       const snapshots = new Snapshooter(this.#parts, {
         place,
         bytes: () => guarded.journal?.bytes() ?? 0,

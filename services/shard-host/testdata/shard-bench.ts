@@ -32,7 +32,8 @@ const STEPS_MAX = 100_000;
 export class ShardBench implements Origin, TaskHolder {
   readonly clock = new VirtualClock(1);
   readonly log = new MemoryLog();
-  readonly disk = new MemoryDisk();
+  /** The next shard's. */
+  disk = new MemoryDisk();
   readonly blobs = new FickleBlobs();
   readonly replies = new Map<number, Reply>();
   readonly ends: RunEnd[] = [];
@@ -54,6 +55,8 @@ export class ShardBench implements Origin, TaskHolder {
   readonly #definitions = new Map<string, RegisteredDefinition>();
   #ref = 0;
   #minted = 0;
+  /** Counts processes: what an earlier one has not written yet it never will. */
+  #life = 0;
 
   private constructor(sources: readonly string[]) {
     for (const source of sources) this.register(source);
@@ -81,13 +84,18 @@ export class ShardBench implements Origin, TaskHolder {
 
   /** A shard on this disk that was not opened yet. */
   make(): Shard {
+    const life = this.#life;
     return new Shard({
       id: shardId(0),
       node: "n1",
       openJournal: () => openMemoryJournal(this.log, this.clock),
       store: openMemoryStore({
         disk: this.disk,
-        soon: (callback) => this.clock.soon(callback),
+        soon: (callback) => {
+          this.clock.soon(() => {
+            if (this.#life === life) callback();
+          });
+        },
         outcome: () => {
           const outcome = this.slices.shift() ?? { type: "written" };
           if (outcome.type === "written") this.slicesWritten++;
@@ -129,10 +137,16 @@ export class ShardBench implements Origin, TaskHolder {
 
   /** The process dies; another one starts on what it left: the journal as far as acked, so many unflushed slices. */
   async crash(slicesKept = 0, workersAreBack = true): Promise<void> {
-    this.log.crash();
+    this.die();
     this.disk.crash(slicesKept);
     this.shard = this.make();
     await this.serve(workersAreBack);
+  }
+
+  /** The process dies, and nothing more comes from it. */
+  die(): void {
+    this.#life++;
+    this.log.crash();
   }
 
   /** Writes a checkpoint and waits for its end, whatever it is. */

@@ -121,6 +121,15 @@ describe("a line", () => {
     expect(heard.take()).toEqual(FACTS);
   });
 
+  it("tells what went elsewhere before what comes: it may be the same attempt", async () => {
+    const { heard, say } = await opened();
+    await say(1, 1, 3);
+    heard.take();
+    const moved = [{ runId: RUN, epoch: 1, step: 0, item: 0, attempt: 1 }];
+    await say(1, 2, 3, { moved, pulled: [{ ref: 7, tasks: [], released: 1, isLast: true, left: [] }] });
+    expect(heard.take()).toEqual(["moved", "pulled 7"]);
+  });
+
   it("begins a new session when a frame is missing, of whose successor it takes the facts", async () => {
     const { heard, say, sent, tick, line } = await opened();
     await say(1, 1, 3);

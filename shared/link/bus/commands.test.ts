@@ -4,7 +4,7 @@ import { type RunId, workerName } from "@millrace/model/ids.ts";
 import { json } from "@millrace/model/payload.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { describe, expect, it } from "vitest";
-import type { Reply } from "../link.ts";
+import type { Origin, Reply } from "../link.ts";
 import { ASKED_LENGTH_MAX, ASKED_MAX, HELLO_MS_MAX, PATIENCE_MS, SHARD_SILENCE_MS_MAX } from "./limits.ts";
 import { LinkBench, SHARD, SUBJECTS, TENANT } from "./testdata/link-bench.ts";
 
@@ -279,6 +279,24 @@ describe("refusals", () => {
     expect(gateway.replies.get(ref)).toMatchObject(unavailable);
     await bench.clock.advance(PATIENCE_MS * 2);
     expect(gateway.replies.size).toBe(1);
+  });
+
+  it("are also what is left for whoever sends again when the gateway stops", async () => {
+    const { bench, node, gateway } = await opened();
+    bench.kill(node);
+    const refused: string[] = [];
+    const send = (ref: number): void =>
+      gateway.shards.submit(stubborn, [{ ref, command: bench.startOf(), notifyEnd: false }]);
+    const stubborn: Origin = {
+      replied: (replies) => {
+        for (const reply of replies) refused.push(`${reply.ref} ${reply.type}`);
+        if (refused.length === 1) send(2);
+      },
+      ended: () => {},
+    };
+    send(1);
+    gateway.shards.close();
+    expect(refused).toEqual(["1 refused", "2 refused"]);
   });
 });
 

@@ -5,7 +5,7 @@ import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { describe, expect, it } from "vitest";
 import type { ListPage, RunView } from "../link.ts";
 import { PATIENCE_MS } from "./limits.ts";
-import { type BenchGateway, LinkBench, SHARD, TENANT } from "./testdata/link-bench.ts";
+import { type BenchGateway, EVERYTHING, LinkBench, SHARD, SUBJECTS, TENANT } from "./testdata/link-bench.ts";
 
 /** A process that is gateway and owner in one, and another gateway. */
 async function opened() {
@@ -193,6 +193,26 @@ describe("slots that get another shard", () => {
     expect(states.at(-1)).toBe("running");
     await bench.clock.advance(PATIENCE_MS);
     expect(gateway.ends).toHaveLength(4);
+  });
+
+  it("stay where they are, and nothing is asked again, when the map is told again", async () => {
+    const bench = new LinkBench();
+    const node = await bench.serve("n1", parent);
+    const gateway = bench.gateway("g1");
+    await bench.settle();
+    const frames: string[] = [];
+    bench.hub.loses = ({ subject }) => {
+      if (subject === SUBJECTS.shard(parent)) frames.push(subject);
+      return false;
+    };
+    node.shard.latencyMs = 3;
+    const pages: (ListPage | Refusal)[] = [];
+    gateway.shards.list({ ...QUERY, limit: 10 }, (page) => pages.push(page));
+    await bench.clock.advance(1);
+    gateway.shards.route(structuredClone(EVERYTHING));
+    await bench.settle();
+    expect(pages).toMatchObject([{ runs: [] }]);
+    expect(frames).toHaveLength(1);
   });
 
   it("I8: cannot be two shards' at once", () => {

@@ -74,6 +74,8 @@ export class RemoteShards implements Shards {
 
   /** These are the shards from now on. Throws RangeError for a map that gives a slot to two of them. */
   route(ranges: readonly SlotRange[]): void {
+    // The cluster's map changes with every owner: that moves no slot.
+    if (this.#map.isMadeOf(ranges)) return;
     this.#map = new ShardMap(ranges);
     const before = [...this.#ways.values()];
     const shards = new Set(ranges.map(({ shard }) => shard));
@@ -84,7 +86,10 @@ export class RemoteShards implements Shards {
     for (const { shard, channel } of before) if (!shards.has(shard)) channel.close("The shard is no more.");
   }
 
-  /** The shard is in this process from now on: it is called directly. */
+  /**
+   * The shard is in this process from now on: it is called directly. Best called before others can reach it (ShardServer):
+   * a gateway that has begun a session over the bus with its own process would for a while be two holders of tasks.
+   */
   host(id: ShardId, shard: LocalShard): void {
     this.#local.set(id, shard);
     const way = this.#ways.get(id);
@@ -102,8 +107,10 @@ export class RemoteShards implements Shards {
   close(): void {
     this.#cancelTick();
     this.#unsubscribe();
-    for (const { channel } of this.#ways.values()) channel.close("The gateway stops.");
+    const ways = [...this.#ways.values()];
+    // Whoever asks again when it is refused finds no shard any more.
     this.#ways.clear();
+    for (const { channel } of ways) channel.close("The gateway stops.");
   }
 
   submit(origin: Origin, batch: readonly Envelope[]): void {

@@ -42,6 +42,8 @@ export function tellFacts(frame: ShardFrame, events: LineEvents): void {
 }
 
 function tellTasks(frame: ShardFrame, { tasks }: LineEvents, { demands, pulls }: KnownDemand): void {
+  // What went elsewhere may have come back to the shard since, and be among what is given out.
+  if (frame.moved.length > 0) tasks.moved(frame.moved.map(tokenOf));
   for (const { ref, tasks: pulled, released, isLast, left } of frame.pulled) {
     if (isLast) {
       for (const taskType of pulls.get(ref) ?? []) demands.delete(taskType);
@@ -55,7 +57,6 @@ function tellTasks(frame: ShardFrame, { tasks }: LineEvents, { demands, pulls }:
     if (tenants > 0) tasks.demand(taskType);
   }
   if (frame.withdrawn.length > 0) tasks.withdraw(frame.withdrawn.map(tokenOf));
-  if (frame.moved.length > 0) tasks.moved(frame.moved.map(tokenOf));
   if (frame.owed.length > 0) tasks.owed(frame.owed.map(owedOf));
 }
 

@@ -10,12 +10,12 @@ export interface SlotRange {
 }
 
 export class ShardMap {
-  readonly ranges: readonly SlotRange[];
+  readonly #ranges: readonly SlotRange[];
   readonly #bySlot: (ShardId | undefined)[] = new Array<ShardId | undefined>(SLOT_COUNT);
 
   /** Throws RangeError when a slot has two shards; it may have none. */
   constructor(ranges: readonly SlotRange[]) {
-    this.ranges = ranges;
+    this.#ranges = ranges;
     for (const { shard, from, until } of ranges) {
       for (let slot = from; slot < until; slot++) {
         const other = this.#bySlot[slot];
@@ -26,6 +26,15 @@ export class ShardMap {
         this.#bySlot[slot] = shard;
       }
     }
+  }
+
+  /** Whether these very ranges make this map. */
+  isMadeOf(ranges: readonly SlotRange[]): boolean {
+    if (ranges.length !== this.#ranges.length) return false;
+    return this.#ranges.every(({ shard, from, until }, index) => {
+      const other = ranges[index];
+      return other?.shard === shard && other.from === from && other.until === until;
+    });
   }
 
   /** undefined = nobody's. */

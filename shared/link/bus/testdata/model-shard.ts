@@ -30,13 +30,19 @@ export class ModelShard implements LocalShard {
   latencyMs = 1;
   #term = term(0);
   #letters: Letter[] = [];
+  /** What waits for all that is decided to be durable, in this term; null = nothing. */
+  #quiet: (() => void)[] | null = null;
   #working = false;
   #phase: "opening" | "serving" | "stopped" | "dead" = "opening";
 
   constructor(disk: ModelDisk, clock: Clock) {
     this.#disk = disk;
     this.#clock = clock;
-    this.tasks = new ModelTasks(disk, () => this.#owns);
+    this.tasks = new ModelTasks(
+      disk,
+      () => this.#owns,
+      (then) => this.#whenQuiet(then),
+    );
   }
 
   get term(): Term {
@@ -53,6 +59,7 @@ export class ModelShard implements LocalShard {
     this.#term = term(this.#disk.term + 1);
     this.#disk.term = this.#term;
     this.#phase = "serving";
+    this.#quiet = null;
     this.tasks.takeOver();
     for (const began of [...this.#began]) began(this.#term);
     this.tasks.announce();
@@ -84,6 +91,7 @@ export class ModelShard implements LocalShard {
     this.#clock.after(this.latencyMs, () => {
       this.#working = false;
       if (this.#phase !== "serving") return;
+      this.#beQuiet();
       for (const letter of this.#letters.splice(0)) this.#do(letter);
       this.tasks.announce();
     });
@@ -159,6 +167,22 @@ export class ModelShard implements LocalShard {
   /** Whether it is the one whose word counts. */
   get #owns(): boolean {
     return this.#phase === "serving" && this.#term === this.#disk.term;
+  }
+
+  #whenQuiet(then: () => void): void {
+    if (!this.#owns) return;
+    const quiet = (this.#quiet ??= []);
+    quiet.push(then);
+    if (quiet.length > 1) return;
+    this.#clock.after(this.latencyMs, () => {
+      if (this.#quiet === quiet) this.#beQuiet();
+    });
+  }
+
+  #beQuiet(): void {
+    const quiet = this.#quiet ?? [];
+    this.#quiet = null;
+    if (this.#owns) for (const then of quiet) then();
   }
 
   #do({ origin, ref, command, notifyEnd }: Letter): void {

@@ -10,6 +10,8 @@ import { isEnded, type ModelDisk, type ModelRun } from "./model-disk.ts";
 export class ModelTasks implements LocalTasks {
   readonly #disk: ModelDisk;
   readonly #owns: () => boolean;
+  /** Calls back when all that is decided is durable; not if it serves no more in this term by then. */
+  readonly #whenQuiet: (act: () => void) => void;
   readonly #holders = new Set<TaskHolder>();
   /** Attempts owed, by name; null = nobody has it. */
   readonly #owed = new Map<string, TaskHolder | null>();
@@ -19,9 +21,10 @@ export class ModelTasks implements LocalTasks {
   #doubtful = new Set<string>();
   #hasNews = false;
 
-  constructor(disk: ModelDisk, owns: () => boolean) {
+  constructor(disk: ModelDisk, owns: () => boolean, whenQuiet: (act: () => void) => void) {
     this.#disk = disk;
     this.#owns = owns;
+    this.#whenQuiet = whenQuiet;
   }
 
   takeOver(): void {
@@ -31,9 +34,11 @@ export class ModelTasks implements LocalTasks {
   }
 
   workersAreBack(): void {
-    if (this.#doubtful.size > 0) this.#hasNews = true;
-    this.#doubtful = new Set();
-    this.announce();
+    this.#whenQuiet(() => {
+      if (this.#doubtful.size > 0) this.#hasNews = true;
+      this.#doubtful = new Set();
+      this.announce();
+    });
   }
 
   settle(run: ModelRun): void {
@@ -78,7 +83,35 @@ export class ModelTasks implements LocalTasks {
     isAll: boolean,
     answer: (announced: Announced) => void,
   ): void {
-    if (!this.#owns()) return;
+    // What it takes from now on, it did not speak of.
+    const had = isAll ? this.#heldBy(holder) : [];
+    this.#whenQuiet(() => answer(this.#held(holder, attempts, had)));
+  }
+
+  giveBack(holder: TaskHolder, attempts: readonly TaskToken[]): void {
+    this.#whenQuiet(() => {
+      for (const attempt of attempts) if (this.#owed.get(nameOf(attempt)) === holder) this.#again(nameOf(attempt));
+      this.announce();
+    });
+  }
+
+  release(holder: TaskHolder): void {
+    this.#whenQuiet(() => {
+      for (const name of this.#heldBy(holder)) this.#again(name);
+      this.announce();
+    });
+  }
+
+  /** Whose hands an attempt is in; null = nobody's; undefined = it is not owed. */
+  holderOf(token: TaskToken): TaskHolder | null | undefined {
+    return this.#owed.get(nameOf(token));
+  }
+
+  #heldBy(holder: TaskHolder): string[] {
+    return [...this.#owed].filter(([, by]) => by === holder).map(([name]) => name);
+  }
+
+  #held(holder: TaskHolder, attempts: readonly HeldAttempt[], had: readonly string[]): Announced {
     // Also of a paused run, which waits for no worker: one may be at it already.
     const known = attempts.filter((attempt) => this.#isOwed(attempt));
     const unwanted = attempts.filter((attempt) => !this.#isOwed(attempt));
@@ -93,25 +126,10 @@ export class ModelTasks implements LocalTasks {
         const tenant = this.#disk.runs.get(runId)?.tenant ?? tenantId("");
         return { runId, epoch, step, item, attempt, tenant, timeoutMs: 60_000 };
       });
-    if (isAll) for (const [name, by] of this.#owed) if (by === holder && !names.has(name)) this.#again(name);
+    for (const name of had) if (this.#owed.get(name) === holder && !names.has(name)) this.#again(name);
     for (const name of names) this.#owed.set(name, holder);
     this.announce();
-    answer({ owed, unwanted, elsewhere });
-  }
-
-  giveBack(holder: TaskHolder, attempts: readonly TaskToken[]): void {
-    for (const attempt of attempts) if (this.#owed.get(nameOf(attempt)) === holder) this.#again(nameOf(attempt));
-    this.announce();
-  }
-
-  release(holder: TaskHolder): void {
-    for (const [name, by] of this.#owed) if (by === holder) this.#again(name);
-    this.announce();
-  }
-
-  /** Whose hands an attempt is in; null = nobody's; undefined = it is not owed. */
-  holderOf(token: TaskToken): TaskHolder | null | undefined {
-    return this.#owed.get(nameOf(token));
+    return { owed, unwanted, elsewhere };
   }
 
   #isOwed(token: TaskToken): boolean {
