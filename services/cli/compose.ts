@@ -25,7 +25,7 @@ import type { Log } from "@millrace/telemetry/logger.ts";
 import { createMetrics } from "@millrace/telemetry/metrics.ts";
 import { foldersOf, opened, openStore } from "./damage.ts";
 import { settleLayout } from "./layout.ts";
-import { observeShard, sampleNode } from "./observe.ts";
+import { observeShard, sampleShards } from "./observe.ts";
 
 /** A running server. */
 export interface Server {
@@ -79,9 +79,9 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
   };
   const node = new Node(await Promise.all(Array.from({ length: shardCount }, (_, index) => openShard(index))));
   await Promise.all(node.shards.map((shard, index) => opened(homeOf(index), shard.open())));
-  sampleNode(node, metrics);
+  sampleShards(() => node.shards.entries(), metrics);
   const failed = (error: unknown): void => log.warn("Retention did not get through; it is tried again.", { error });
-  const retention = new Retention({ node, blobs, clock: systemClock, failed });
+  const retention = new Retention({ shards: node, blobs, clock: systemClock, failed });
   const gateway = await startGateway({
     shards: node,
     registry,

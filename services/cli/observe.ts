@@ -1,5 +1,5 @@
 // What shards tell the logs and metrics of their process.
-import type { Node } from "@millrace/shard-host/node.ts";
+import type { Shard } from "@millrace/shard-host/shard.ts";
 import type { ShardObserver } from "@millrace/shard-host/shard-options.ts";
 import type { Log } from "@millrace/telemetry/logger.ts";
 import type { Metrics } from "@millrace/telemetry/metrics.ts";
@@ -28,11 +28,14 @@ export function observeShard(shard: number, { log, metrics, progress }: Ears): S
   };
 }
 
-/** Sets the gauges of all shards before every exposition. */
-export function sampleNode(node: Node, metrics: Metrics): void {
+/** Sets the gauges of all shards of this process before every exposition. */
+export function sampleShards(shards: () => Iterable<readonly [number, Shard]>, metrics: Metrics): void {
   metrics.sample(() => {
+    const gauges = [metrics.mailboxDepth, metrics.activeActors, metrics.overlayBytes, metrics.journalBytes];
+    // Shards come and go.
+    for (const gauge of gauges) gauge.reset();
     const depths = new Map<string, number>();
-    node.shards.forEach((shard, index) => {
+    for (const [index, shard] of shards()) {
       const { mailbox, actors, overlayBytes, journalBytes, waiting } = shard.load;
       const labels = { shard: String(index) };
       metrics.mailboxDepth.set(labels, mailbox);
@@ -40,7 +43,7 @@ export function sampleNode(node: Node, metrics: Metrics): void {
       metrics.overlayBytes.set(labels, overlayBytes);
       metrics.journalBytes.set(labels, journalBytes);
       for (const [type, depth] of waiting) depths.set(type, (depths.get(type) ?? 0) + depth);
-    });
+    }
     metrics.setTaskQueueDepths(depths);
   });
 }

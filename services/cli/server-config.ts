@@ -10,13 +10,18 @@ const FLAGS = {
   data: "storage.folder",
   shards: "storage.shards",
   retention: "storage.retention",
+  name: "cluster.name",
+  clusterShards: "cluster.shards",
+  natsReplicas: "nats.replicas",
   logLevel: "log.level",
 } as const;
 
+/** … and those that take several values. */
+const LIST_FLAGS = { httpAllow: "connectors.httpAllow", nats: "nats.servers", role: "cluster.roles" } as const;
+
 export type ServerFlags = { readonly [Flag in keyof typeof FLAGS]?: string } & {
   readonly config?: string;
-  readonly httpAllow?: readonly string[];
-};
+} & { readonly [Flag in keyof typeof LIST_FLAGS]?: readonly string[] };
 
 /** The configuration; undefined after telling what is wrong with it. */
 export async function serverConfig(flags: ServerFlags): Promise<Config | undefined> {
@@ -25,7 +30,10 @@ export async function serverConfig(flags: ServerFlags): Promise<Config | undefin
     const value = Object.entries(flags).find(([name]) => name === flag)?.[1];
     if (typeof value === "string") given[option] = value;
   }
-  if (flags.httpAllow !== undefined) given["connectors.httpAllow"] = flags.httpAllow.join(",");
+  for (const [flag, option] of Object.entries(LIST_FLAGS)) {
+    const values: unknown = Object.entries(flags).find(([name]) => name === flag)?.[1];
+    if (Array.isArray(values)) given[option] = values.join(",");
+  }
   const file = flags.config === undefined ? null : await readFile(flags.config, "utf8").catch(() => undefined);
   if (file === undefined) return refused([`--config: ${flags.config ?? ""} cannot be read. Name an existing file.`]);
   const outcome = readConfig({
@@ -45,10 +53,10 @@ function refused(messages: readonly string[]): undefined {
 /** Flags are shorter than the options they set. */
 function namedFlag(message: string): string {
   let named = message;
-  for (const [flag, option] of Object.entries(FLAGS)) {
+  for (const [flag, option] of Object.entries({ ...FLAGS, ...LIST_FLAGS })) {
     named = named.replaceAll(`flag --${kebab(option)}`, `flag --${kebab(flag)}`);
   }
-  return named.replaceAll("flag --connectors-http-allow", "flag --http-allow");
+  return named;
 }
 
 function kebab(name: string): string {

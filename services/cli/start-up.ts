@@ -2,7 +2,10 @@
 import { createServer } from "node:net";
 import type { Config } from "@millrace/config/config.ts";
 import { JournalLocked } from "@millrace/journal/journal.ts";
+import { NatsProblem } from "@millrace/nats/problem.ts";
 import type { Log } from "@millrace/telemetry/logger.ts";
+import { StartRefused } from "./cluster/cluster-parts.ts";
+import type { ClusterServer } from "./cluster/compose-cluster.ts";
 import type { Server } from "./compose.ts";
 import { DataDamaged } from "./data-damaged.ts";
 import { LayoutMismatch } from "./layout.ts";
@@ -32,6 +35,18 @@ export async function startUp(config: Config, log: Log, tell: (records: number) 
   try {
     return await startServer({ config, log, progress });
   } catch (error: unknown) {
+    throw explained(error, config.storage.folder);
+  }
+}
+
+/** Joins the cluster that `nats.servers` names. Rejects with {@link StartFailed}. */
+export async function joinUp(config: Config, log: Log): Promise<ClusterServer> {
+  if (config.cluster.roles.includes("gateway")) await assertPortsFree(config);
+  const { startClustered } = await import("./cluster/compose-cluster.ts");
+  try {
+    return await startClustered(config, log);
+  } catch (error: unknown) {
+    if (error instanceof NatsProblem || error instanceof StartRefused) throw new StartFailed(error.message);
     throw explained(error, config.storage.folder);
   }
 }

@@ -21,6 +21,7 @@ import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { PinnedPlan } from "./plans.ts";
 import { dispatchedTask } from "./reactions.ts";
+import { unavailable } from "./refusals.ts";
 import { runEnd } from "./run-end.ts";
 import type { Turn } from "./turn.ts";
 
@@ -122,7 +123,7 @@ export class Decider {
     const pinned = this.#memory.plans.get(tenant, workflow, version);
     if (pinned !== undefined) return pinned;
     const found = this.#find(tenant, workflow, version);
-    if (found === undefined) return workflowNotFound(command);
+    if (found === undefined) return notHeardOf(command);
     const body = JSON.stringify(found.definition);
     if (Buffer.byteLength(body) > DEFINITION_BYTES_MAX) return workflowTooLarge(command);
     const event = {
@@ -266,14 +267,9 @@ function keyRow(command: StartRun, startedMs: number) {
   return { tenant, key: idempotencyKey, runId, inputHash, startedMs };
 }
 
-function workflowNotFound(command: StartRun): Refusal {
-  return {
-    code: "WORKFLOW_NOT_FOUND",
-    field: "workflow",
-    message: `There is no workflow ${command.workflow} of version ${command.version}.`,
-    fix: "Register it, or list the workflows there are.",
-    retryDelayMs: 0,
-  };
+/** The gateway has found it, or there would be no command: its registration is on its way to this process. */
+function notHeardOf({ workflow, version }: StartRun): Refusal {
+  return unavailable(`The shard has not heard of version ${version} of ${workflow} yet.`);
 }
 
 function workflowTooLarge({ workflow, version }: StartRun): Refusal {

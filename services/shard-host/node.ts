@@ -125,6 +125,11 @@ export class Node implements Shards {
     for (const shard of this.shards) shard.tasks.workersAreBack();
   }
 
+  /** Drops what is past retention at `nowMs` from all stores, one after the other. */
+  async retain(nowMs: number): Promise<void> {
+    for (const shard of this.shards) await shard.retain(nowMs);
+  }
+
   /** Whether there is such a run; undefined = cannot be said now. */
   knows(runId: RunId): boolean | undefined {
     return this.#shardOf(runId).knows(runId);

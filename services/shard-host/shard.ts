@@ -5,7 +5,7 @@
 import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
 import type { Envelope, ListPage, ListQuery, Origin, RunView, Watching } from "@millrace/link/link.ts";
 import type { LocalShard } from "@millrace/link/local-shard.ts";
-import { type RunId, type TenantId, type Term, term } from "@millrace/model/ids.ts";
+import { type Position, position, type RunId, type TenantId, type Term, term } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { Actor } from "./actors.ts";
@@ -104,6 +104,11 @@ export class Shard implements LocalShard {
 
   get term(): Term {
     return this.#term;
+  }
+
+  /** The newest durable record; 0 while it does not serve. */
+  get position(): Position {
+    return this.#phase.type === "serving" ? this.#phase.serving.commit.acked : position(0);
   }
 
   onTerm(began: (term: Term) => void): () => void {
@@ -363,9 +368,9 @@ export class Shard implements LocalShard {
     if (this.#phase.type !== "serving") return null;
     const { memory, commit } = this.#phase.serving;
     const live = memory.actors.live.get(runId);
-    const position = (live ?? memory.actors.overlay.get(runId))?.position ?? null;
-    const isEnded = live === undefined && position !== null;
-    return { isEnded, settledAt: position === null || position > commit.acked ? null : position };
+    const changedAt = (live ?? memory.actors.overlay.get(runId))?.position ?? null;
+    const isEnded = live === undefined && changedAt !== null;
+    return { isEnded, settledAt: changedAt === null || changedAt > commit.acked ? null : changedAt };
   }
 }
 

@@ -81,7 +81,7 @@ describe("a turn", () => {
       await bench.ask({ type: "cancel", tenant: TENANT, runId: unknown, reason: "" }),
     ];
     expect(replies.map((reply) => (reply.type === "refused" ? reply.refusal.code : "done"))).toEqual([
-      "WORKFLOW_NOT_FOUND",
+      "SHARD_UNAVAILABLE",
       "RUN_NOT_PAUSED",
       "RUN_NOT_ENDED",
       "RUN_NOT_FOUND",

@@ -21,7 +21,12 @@ describe("configuration", () => {
         gateway: { host: "127.0.0.1", grpcPort: 7400, httpPort: 7401, stopGraceMs: 10_000 },
         storage: { folder: "./data", shards: 1, retentionMs: 604_800_000 },
         nats: { servers: [], prefix: "millrace", login: null, tls: null, replicas: 3, streams: 4 },
-        connectors: { capacity: 100, httpAllow: [] },
+        cluster: {
+          name: expect.stringMatching(/^[A-Za-z0-9_-]+$/),
+          roles: ["node", "gateway", "connectors"],
+          shards: 12,
+        },
+        connectors: { capacity: 100, httpAllow: [], gateway: null },
         log: { level: "info" },
       },
     });
@@ -72,7 +77,10 @@ describe("configuration", () => {
     ["connectors: { httpAllow: [9000] }", "of which 9000 is none"],
     ["connectors: { httpAllow: { host: x } }", "must be at most 100 of IP addresses"],
     ["gateway: { grpcport: 1 }", "gateway.grpcport is no option. Remove it or choose from: host, grpcPort"],
-    ["gateways: {}", "gateways is no section. Remove it or choose from: gateway, storage, nats, connectors, log."],
+    [
+      "gateways: {}",
+      "gateways is no section. Remove it or choose from: gateway, storage, nats, cluster, connectors, log.",
+    ],
     ["gateway: 7400", "gateway in millrace.yaml is no section"],
     ["- gateway", "holds no sections"],
     ["gateway: {", "is neither YAML nor JSON"],

@@ -1,5 +1,6 @@
 // Everything that can be set, and where it is read from.
 import { parseDocument } from "yaml";
+import { type ClusterConfig, readCluster } from "./cluster.ts";
 import { type ConnectorsConfig, readConnectors } from "./connectors.ts";
 import { type GatewayConfig, readGateway } from "./gateway.ts";
 import { type LogConfig, readLog } from "./log.ts";
@@ -11,6 +12,7 @@ export interface Config {
   readonly gateway: GatewayConfig;
   readonly storage: StorageConfig;
   readonly nats: NatsConfig;
+  readonly cluster: ClusterConfig;
   readonly connectors: ConnectorsConfig;
   readonly log: LogConfig;
 }
@@ -49,6 +51,7 @@ export function readConfig(input: ConfigInput): ConfigOutcome {
     gateway: read("gateway", readGateway),
     storage: read("storage", readStorage),
     nats: read("nats", readNats),
+    cluster: read("cluster", readCluster),
     connectors: read("connectors", readConnectors),
     log: read("log", readLog),
   };

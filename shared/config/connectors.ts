@@ -16,7 +16,15 @@ export interface ConnectorsConfig {
    * @default none
    */
   readonly httpAllow: readonly string[];
+  /**
+   * The gRPC address of a gateway, `host:port`, for a process of a cluster that runs connectors and is no gateway itself.
+   * @default none: this process's own
+   */
+  readonly gateway: string | null;
 }
+
+/** A host name is at most this long (RFC 1035), a port has five digits. */
+const ADDRESS_CHARACTERS_MAX = 259;
 
 /** Every call compares its address with all of them. */
 const HTTP_ALLOW_MAX = 100;
@@ -28,6 +36,7 @@ export function readConnectors(section: Section): ConnectorsConfig {
       what: "IP addresses with a port (10.1.2.3:8080, [::1]:8080) or without (10.1.2.3), and ranges (10.0.0.0/8)",
       accepts: (word) => isAddressWithPort(word) || isAddressOrRange(word),
     }),
+    gateway: section.optionalText("gateway", ADDRESS_CHARACTERS_MAX),
   };
 }
 

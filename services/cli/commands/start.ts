@@ -6,7 +6,9 @@ import { StartFailed } from "../start-up.ts";
 
 export function startCommand(): Command {
   return new Command("start")
-    .description("Start a server: API, webhooks, shards and the built-in http worker in one process.")
+    .description(
+      "Start a server: API, webhooks, shards and the built-in http worker in one process, alone or in a cluster.",
+    )
     .option("--config <file>", "configuration, YAML or JSON; MILLRACE_… in the environment and flags go before it")
     .option("--host <address>", "where to listen; only loopback is safe, since nothing authenticates callers yet")
     .option("--grpc-port <port>", "gRPC API, default 7400; 0 takes any free port")
@@ -18,12 +20,18 @@ export function startCommand(): Command {
       "--http-allow <addresses...>",
       "private addresses that http steps may call: 127.0.0.1:9000 (without a port: all of them), 10.0.0.0/8",
     )
+    .option("--nats <servers...>", "join the cluster on these NATS servers, nats://host:4222; then --data is a cache")
+    .option("--role <roles...>", "in a cluster: node, gateway, connectors, or all, the default")
+    .option("--name <name>", "in a cluster: what this process is called, over restarts; default the host's name")
+    .option("--cluster-shards <count>", "shards of a new cluster, default 12")
+    .option("--nats-replicas <count>", "how many NATS servers keep everything: 1, 3 or 5, default 3")
     .option("--log-level <level>", "debug, info, warn, error or silent")
     .addHelpText(
       "after",
       exampleText([
         "millrace start",
         "millrace start --data ./data --http-allow 127.0.0.1:9000",
+        "millrace start --nats nats://n1:4222 --name node-1",
         "MILLRACE_GATEWAY_GRPC_PORT=7500 millrace start --http-port 7501",
       ]),
     )

@@ -102,7 +102,7 @@ describe("retention", () => {
     const { clock, blobs, node } = scene;
     const id = await ran(scene);
     const ref = await blobs.put(id, BYTES);
-    const retention = new Retention({ node, blobs, clock, failed: (error) => expect.fail(String(error)) });
+    const retention = new Retention({ shards: node, blobs, clock, failed: (error) => expect.fail(String(error)) });
     await until(clock, retention.sweep());
     expect(node.knows(id)).toBe(true);
     expect(await blobs.get(id, ref)).toBeDefined();
@@ -117,7 +117,7 @@ describe("retention", () => {
     const { clock, blobs, node } = await world();
     const orphan = runId("0000000000010000000a");
     const ref = await blobs.put(orphan, BYTES);
-    const retention = new Retention({ node, blobs, clock, failed: (error) => expect.fail(String(error)) });
+    const retention = new Retention({ shards: node, blobs, clock, failed: (error) => expect.fail(String(error)) });
     await until(clock, retention.sweep());
     expect(await blobs.get(orphan, ref)).toBeDefined();
     await clock.advance(2 * DAY_MS);

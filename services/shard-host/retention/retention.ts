@@ -4,10 +4,17 @@ import type { Blobs } from "@millrace/blobs/blobs.ts";
 import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
 import { isRunId } from "@millrace/core/run-id.ts";
 import type { RunId } from "@millrace/model/ids.ts";
-import type { Node } from "../node.ts";
+
+/** What is retained here. */
+export interface RetainedShards {
+  /** Drops what is past retention at `nowMs`. */
+  retain(nowMs: number): Promise<void>;
+  /** Whether there is such a run; undefined = cannot be said here and now. */
+  knows(runId: RunId): boolean | undefined;
+}
 
 export interface RetentionParts {
-  readonly node: Node;
+  readonly shards: RetainedShards;
   readonly blobs: Blobs;
   readonly clock: Clock;
   /** A sweep did not get through; the next one tries again. */
@@ -31,13 +38,13 @@ export class Retention {
 
   /** Forgets what is past retention now. Rejects with what store or blobs say; what was not forgotten is next time. */
   async sweep(): Promise<void> {
-    const { node, blobs, clock } = this.#parts;
+    const { shards, blobs, clock } = this.#parts;
     const nowMs = clock.nowMs();
-    for (const shard of node.shards) await shard.retain(nowMs);
+    await shards.retain(nowMs);
     const orphans: RunId[] = [];
     await blobs.owners((runId, newestMs) => {
       if (nowMs - newestMs < BLOB_AGE_MS_MIN) return;
-      if (!isRunId(runId) || node.knows(runId) === false) orphans.push(runId);
+      if (!isRunId(runId) || shards.knows(runId) === false) orphans.push(runId);
     });
     for (const runId of orphans) await blobs.drop(runId);
   }

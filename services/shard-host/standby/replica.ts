@@ -37,6 +37,7 @@ export class Replica {
   /** No checkpoint begins before this record is folded. */
   readonly #notBefore: Position;
   #bytesSinceCheckpoint = 0;
+  #bytes = 0;
   #ended = false;
 
   /** Begins where its store is. */
@@ -95,6 +96,11 @@ export class Replica {
     return position(this.#replay.tail.position);
   }
 
+  /** Bytes of journal it has folded since it began. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** A run as of {@link position}: perhaps not the newest there is. */
   run(tenant: TenantId, runId: RunId): RunView | Refusal {
     return readRun(this.#replay.memory, this.#parts.store, tenant, runId).value;
@@ -131,6 +137,7 @@ export class Replica {
     }
     this.#parts.mirror.keep(record);
     this.#bytesSinceCheckpoint += record.body.length;
+    this.#bytes += record.body.length;
     if (this.position >= this.#notBefore) this.#checkpoints.consider();
   }
 }

@@ -1,0 +1,46 @@
+// The roles `gateway` and `connectors`: what callers and workers meet.
+import type { Blobs } from "@millrace/blobs/blobs.ts";
+import { systemClock } from "@millrace/clock/system.ts";
+import type { Config } from "@millrace/config/config.ts";
+import { startConnectors } from "@millrace/connectors/connectors.ts";
+import { type Gateway, startGateway } from "@millrace/gateway/gateway.ts";
+import type { RemoteShards } from "@millrace/link/bus/remote-shards.ts";
+import { type ClusterParts, StartRefused } from "./cluster-parts.ts";
+
+export interface EdgeParts extends ClusterParts {
+  readonly blobs: Blobs;
+  /** null = this process is no gateway. */
+  readonly shards: RemoteShards | null;
+}
+
+/** Serves from now on; null = it is no gateway. Rejects when an address cannot be had. */
+export async function startEdge(parts: EdgeParts): Promise<Gateway | null> {
+  const { config, log, metrics, registry, blobs, shards, endings } = parts;
+  const { roles } = config.cluster;
+  const { stopGraceMs } = config.gateway;
+  let gateway: Gateway | null = null;
+  if (shards !== null) {
+    const listen = config.gateway;
+    const edge = { shards, registry, blobs, clock: systemClock, log: log.with({}), metrics, listen };
+    const started = await startGateway(edge);
+    endings.defer(() => started.stop(stopGraceMs));
+    gateway = started;
+  }
+  if (roles.includes("connectors")) {
+    const { capacity, httpAllow } = config.connectors;
+    const http = { allow: httpAllow, ownPorts: gateway?.ports ?? [] };
+    const connectors = startConnectors({ address: gatewayAddress(config, gateway), capacity, http });
+    endings.defer(() => connectors.stop({ timeoutMs: stopGraceMs }));
+  }
+  return gateway;
+}
+
+function gatewayAddress({ connectors }: Config, own: Gateway | null): string {
+  const address = connectors.gateway ?? own?.grpcAddress;
+  if (address === undefined) {
+    throw new StartRefused(
+      "A process that runs connectors and is no gateway needs one: set connectors.gateway to its host:port, or add the role gateway.",
+    );
+  }
+  return address;
+}
