@@ -95,6 +95,10 @@ verify: test test-all ## What CI runs, in the same order; it stops at the first 
 bench: install ## Measure speed and memory on this machine; prints JSON lines.
 	node loadtest/bench/main.ts
 
+.PHONY: bench-cluster
+bench-cluster: install $(NATS_SERVER) ## Measure what a cluster costs, and how long callers wait while nodes die or stop.
+	node loadtest/bench/main.ts --only clustered,fail-over --no-sketch
+
 .PHONY: bench-peers
 bench-peers: install ## Measure Millrace and other engines in turn, and print the ratios.
 	node loadtest/peers/main.ts
