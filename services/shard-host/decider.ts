@@ -22,6 +22,7 @@ import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { PinnedPlan } from "./plans.ts";
 import { dispatchedTask } from "./reactions.ts";
+import { unavailable } from "./refusals.ts";
 import { runEnd } from "./run-end.ts";
 import type { Turn } from "./turn.ts";
 
@@ -71,6 +72,11 @@ export class Decider {
   decide(letter: Letter, turn: Turn, seed: number): Missing | "next-turn" | undefined {
     const { command } = letter;
     if (command.type === "start") return this.#start(letter, command, turn, seed);
+    if (command.type === "message") {
+      turn.letters.push(letter);
+      refuse(letter, unavailable("Messages are not taken yet."), turn);
+      return undefined;
+    }
     const actor = this.#memory.actors.load(command.runId);
     if (actor !== undefined) {
       const refs = this.#memory.texts.missing(actor, command);
@@ -162,6 +168,8 @@ export class Decider {
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
       advanceAsked: false,
+      canOrder: true,
+      roomAwaited: false,
     };
   }
 
@@ -198,6 +206,8 @@ export class Decider {
         return;
       case "timer":
       case "advance":
+      case "await-room":
+      case "send":
         return;
     }
   }

@@ -3,11 +3,11 @@
 // timers and other housekeeping take at most a quarter of a turn while others wait.
 import { FairQueue } from "@millrace/core/fairness/fair-queue.ts";
 import type { Origin } from "@millrace/link/link.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 
 /** A command and who hears of its outcome. */
 export interface Letter {
-  readonly command: RunCommand;
+  readonly command: ShardCommand;
   /** null = nobody (timers, housekeeping). */
   readonly origin: Origin | null;
   readonly ref: number;
@@ -78,7 +78,7 @@ function startLength({ command }: Letter): number {
   return command.type === "start" && typeof command.input === "string" ? command.input.length : 0;
 }
 
-function laneOf(command: RunCommand): "progress" | "start" | "house" {
+function laneOf(command: ShardCommand): "progress" | "start" | "house" {
   switch (command.type) {
     case "start":
       return "start";

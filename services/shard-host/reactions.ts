@@ -46,6 +46,8 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
       if (actor !== undefined) post(internal({ type: "advance", tenant: actor.tenant, runId: reaction.runId }));
       return;
     }
+    case "await-room":
+    case "send":
     case "withdraw":
     case "ended":
       // Both were turned into withdrawals and ends when they were decided, while the run was at hand.

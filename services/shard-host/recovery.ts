@@ -69,6 +69,9 @@ class Replay {
     this.events++;
     switch (event.type) {
       case "shard-claimed":
+      case "message-sent":
+      case "message-applied":
+      case "messages-acked":
         return;
       case "definition-pinned":
         this.#memory.plans.pin(event);

@@ -6,7 +6,7 @@ import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
 import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Unwatch } from "@millrace/link/link.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { Task } from "@millrace/model/task.ts";
 import type { Actor } from "./actors.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
@@ -273,7 +273,7 @@ export class Shard {
     for (const letter of this.#mailbox.drain()) refuse(letter, refusal);
   }
 
-  #refusal(command: RunCommand): Refusal | null {
+  #refusal(command: ShardCommand): Refusal | null {
     if (this.#isStopping) return STOPPING;
     switch (this.#phase.type) {
       case "full":
@@ -290,7 +290,7 @@ export class Shard {
   }
 
   /** Results are never turned away for crowding: credits bound them, and they make room. */
-  #crowded({ type }: RunCommand): Refusal | null {
+  #crowded({ type }: ShardCommand): Refusal | null {
     const { starts, startBytes, progress } = this.#mailbox;
     if (type === "start" && (starts >= MAILBOX_STARTS_MAX || startBytes >= MAILBOX_START_BYTES_MAX))
       return overloaded(`${starts} starts wait already.`);
@@ -356,7 +356,7 @@ export interface ShardLoad {
   readonly waiting: ReadonlyMap<string, number>;
 }
 
-function noRoom({ memory }: Serving, command: RunCommand): Refusal | null {
+function noRoom({ memory }: Serving, command: ShardCommand): Refusal | null {
   if (command.type !== "start") return null;
   const crowded = memory.actors.room.refuses(command.tenant);
   if (crowded !== null) return overloaded(crowded);

@@ -35,6 +35,7 @@ export function momentaryDefinition(name: string): Definition {
     kind: "transform",
     with: "${input}",
     hasWith: true,
+    child: null,
   } as const;
   return { name: workflowName(name), triggers: [], steps: [step], output: null, hasOutput: false, timeoutMs: 0 };
 }
@@ -57,6 +58,7 @@ function plainStep(name: string, needs: readonly string[]): StepDefinition {
     maxConcurrency: 100,
     with: null,
     hasWith: false,
+    child: null,
     attemptTimeoutMs: 300_000,
     stepTimeoutMs: 0,
     retry: { maxAttempts: 5, initialDelayMs: 500, maxDelayMs: 60_000, multiplier: 2 },
@@ -90,6 +92,7 @@ function randomStep(prng: Prng, ordinal: number, earlier: readonly StepDefinitio
         kind: "signal",
         with: { name: pick(prng, SIGNAL_NAMES) },
         hasWith: true,
+        child: null,
         stepTimeoutMs,
       };
     }

@@ -104,7 +104,7 @@ function overheard({ node }: Server, ground: Ground): HubShards {
         replied(replies) {
           for (const reply of replies) {
             const command = commands.get(reply.ref);
-            if (command !== undefined) ground.resultAnswered(command, reply);
+            if (command !== undefined && command.type !== "message") ground.resultAnswered(command, reply);
           }
           origin.replied(replies);
         },

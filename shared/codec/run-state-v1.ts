@@ -8,12 +8,14 @@ import type {
   BufferedSignal,
   ErrorCount,
   FailedAttempt,
+  OpenChild,
   RunState,
   RunStatus,
   StepItems,
   StepState,
   TaskState,
 } from "@millrace/model/run-state.ts";
+import { nextParent, parentValue } from "./messages-v1.ts";
 import {
   CodecError,
   failureValue,
@@ -40,6 +42,7 @@ export function encodeRunState(run: RunState): Buffer {
   out.push(run.openSteps, run.openAttempts, run.retryRequestId);
   out.push(run.signals.length === 0 ? null : run.signals.map((signal) => [signal.name, payloadValue(signal.payload)]));
   out.push(run.signalIds.length === 0 ? null : [...run.signalIds]);
+  out.push(parentValue(run.parent), run.children === null ? null : childValues(run.children));
   out.push(run.steps.length);
   for (const step of run.steps) pushStep(out, step, base);
   return packValues(out);
@@ -81,6 +84,8 @@ export function decodeRunState(bytes: Uint8Array): RunState {
     signals: signals(from),
     signalIds: strings(from),
     steps: [],
+    parent: nextParent(from),
+    children: children(from),
   };
   const steps = from.number();
   for (let step = 0; step < steps; step++) run.steps.push(readStep(from, base));
@@ -147,6 +152,7 @@ function pushTask(out: Value[], task: TaskState, base: number): void {
       return;
     case "abandoned":
       out.push(14, task.attempt, task.keyEpoch, input, first, task.endedMs - base, logValue(task.log, base));
+      out.push(task.child);
       return;
   }
 }
@@ -265,6 +271,7 @@ function readTask(code: number, from: ValueReader, base: number): TaskState {
         firstScheduledMs,
         endedMs: from.number() + base,
         log: readLog(from, base),
+        child: from.isNull() ? null : runId(from.string()),
       };
     default:
       throw new CodecError(`There is no step state ${code}.`);
@@ -328,6 +335,21 @@ function signals(from: ValueReader): BufferedSignal[] {
     buffered.push({ name: signal.string(), payload: signal.payload() });
   }
   return buffered;
+}
+
+function childValues(open: readonly OpenChild[]): Value {
+  return open.map(({ step, item, child }) => [step, item, child]);
+}
+
+function children(from: ValueReader): OpenChild[] | null {
+  if (from.isNull()) return null;
+  const parts = from.list();
+  const open: OpenChild[] = [];
+  while (!parts.done) {
+    const each = parts.list();
+    open.push({ step: each.number(), item: each.number(), child: runId(each.string()) });
+  }
+  return open;
 }
 
 function strings(from: ValueReader): string[] {

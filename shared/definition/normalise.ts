@@ -102,6 +102,7 @@ class Normaliser {
       maxConcurrency: numberOf(fields["maxConcurrency"], DEFAULTS.maxConcurrency),
       with: input?.with ?? templateOf(fields["with"]),
       hasWith: Object.hasOwn(fields, "with"),
+      child: null,
       attemptTimeoutMs: limits.attemptTimeoutMs,
       stepTimeoutMs: input?.stepTimeoutMs ?? limits.stepTimeoutMs,
       retry: this.#retry(fields["retry"], [...path, "retry"]),

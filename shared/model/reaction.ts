@@ -1,4 +1,5 @@
 import type { RunId } from "./ids.ts";
+import type { RunMessage } from "./messages.ts";
 import type { EndStatus } from "./run-state.ts";
 
 /** Everything the core may ask of the world. Each leaves when the record that makes it true is durable (I1). */
@@ -18,6 +19,10 @@ export type Reaction =
   | { readonly type: "timer"; readonly runId: RunId; readonly atMs: number }
   /** Send `advance`: a budget ran out before everything ready was scheduled. */
   | { readonly type: "advance"; readonly runId: RunId }
+  /** Send `advance` once there is room for messages: a child could not be ordered for want of it. */
+  | { readonly type: "await-room"; readonly runId: RunId }
+  /** Tell another run. */
+  | { readonly type: "send"; readonly message: RunMessage }
   | { readonly type: "ended"; readonly runId: RunId; readonly epoch: number; readonly status: EndStatus };
 
 /** The instant a decision is made at, and the only randomness it may use. */

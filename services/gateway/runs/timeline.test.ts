@@ -200,12 +200,14 @@ describe("every state of a step", () => {
   });
 
   it("abandoned: its newest error, if it had one", () => {
-    expect(only({ ...task, status: "abandoned", attempt: 2, endedMs: at(30), log })).toMatchObject({
+    expect(only({ ...task, status: "abandoned", attempt: 2, endedMs: at(30), log, child: null })).toMatchObject({
       status: StepStatus.ABANDONED,
       endTime: date(30),
       failure: { message: "again" },
     });
-    expect(only({ ...task, status: "abandoned", attempt: 1, endedMs: at(30), log: null })["failure"]).toBe(undefined);
+    expect(only({ ...task, status: "abandoned", attempt: 1, endedMs: at(30), log: null, child: null })["failure"]).toBe(
+      undefined,
+    );
   });
 
   it("scheduled and in a worker's hands: running, with its progress", () => {

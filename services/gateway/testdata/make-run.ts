@@ -41,6 +41,8 @@ export function makeRun(definition: Definition, steps: StepState[], over: Partia
     signals: [],
     signalIds: [],
     retryRequestId: "",
+    parent: null,
+    children: null,
     ...over,
   };
 }

@@ -39,6 +39,7 @@ async function world() {
     maxConcurrency: 100,
     with: 1,
     hasWith: true,
+    child: null,
     attemptTimeoutMs: 1000,
     stepTimeoutMs: 0,
     retry: { maxAttempts: 1, initialDelayMs: 1, maxDelayMs: 1, multiplier: 1 },
@@ -64,7 +65,7 @@ type World = Awaited<ReturnType<typeof world>>;
 
 async function ran({ clock, node, shard, name }: World): Promise<RunId> {
   const id = mintRunId(clock.nowMs(), slot(7), 1, 2);
-  const keys = { idempotencyKey: "", inputHash: "", traceparent: "" };
+  const keys = { idempotencyKey: "", inputHash: "", traceparent: "", parent: null };
   const command = {
     type: "start",
     runId: id,

@@ -154,7 +154,7 @@ export class ShardBench implements Origin, TaskSink {
     const runId = mintRunId(this.clock.nowMs(), at, ++this.#minted, 0);
     return {
       ...{ type: "start", runId, tenant: TENANT, workflow: workflowName(workflow), version: 1, input: json("{}") },
-      ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+      ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
       ...fields,
     };
   }

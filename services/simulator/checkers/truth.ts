@@ -87,7 +87,7 @@ export class Truth {
     const touched = new Map<RunId, RunEvent[]>();
     decodeEvents(record.body, record.timeMs, (event) => {
       this.#apply(shard, event, record);
-      if (event.type !== "shard-claimed" && event.type !== "definition-pinned") {
+      if ("runId" in event) {
         const events = touched.get(event.runId);
         if (events === undefined) touched.set(event.runId, [event]);
         else events.push(event);
@@ -103,7 +103,7 @@ export class Truth {
   }
 
   #apply(shard: number, event: JournalEvent, record: JournalRecord): void {
-    if (event.type === "shard-claimed") return;
+    if (event.type === "shard-claimed" || "message" in event || "lane" in event) return;
     if (event.type === "definition-pinned") {
       const definition: unknown = JSON.parse(event.body);
       if (!isDefinition(definition)) throw new Violation("I5", `${event.workflow} is pinned to no definition`);

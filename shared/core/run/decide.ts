@@ -1,9 +1,10 @@
 // Decides what a command means for a run. Never throws for bad input, never waits; touches nothing but the decision.
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { RunCommand, StartRun } from "@millrace/model/run-commands.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import { advanceAll } from "./advance.ts";
 import { cancel, terminate } from "./commands/cancel.ts";
+import { settleChild } from "./commands/child-ended.ts";
 import { pause, resumeRun } from "./commands/pause.ts";
 import { recordResult } from "./commands/result.ts";
 import { retry } from "./commands/retry.ts";
@@ -22,7 +23,7 @@ export function decide(decision: Decision, command: RunCommand): Decided {
   return decideKnown(decision, run, command);
 }
 
-function decideKnown(decision: Decision, run: RunState, command: Exclude<RunCommand, { type: "start" }>): Decided {
+function decideKnown(decision: Decision, run: RunState, command: Exclude<RunCommand, StartRun>): Decided {
   switch (command.type) {
     case "result":
       return recordResult(decision, run, command.result);
@@ -44,13 +45,22 @@ function decideKnown(decision: Decision, run: RunState, command: Exclude<RunComm
     case "advance":
       advanceAll(decision);
       return DONE;
+    case "child-ended":
+      return settleChild(decision, run, command);
   }
 }
 
-/** Results, timers and scheduling of a run that is gone are settled; a person who names it is told (I3). */
-function unknownRun(command: RunCommand): Decided {
-  if (command.type === "result" || command.type === "timer-due" || command.type === "advance") return REPEATED;
-  return runNotFound(command.runId);
+/** Results, ends of children, timers and scheduling of a run that is gone are settled; a person who names it is told (I3). */
+function unknownRun(command: Exclude<RunCommand, StartRun>): Decided {
+  switch (command.type) {
+    case "result":
+    case "child-ended":
+    case "timer-due":
+    case "advance":
+      return REPEATED;
+    default:
+      return runNotFound(command.runId);
+  }
 }
 
 export function runNotFound(runId: string): Refusal {

@@ -35,6 +35,10 @@ export interface Decision {
   bytesLeft: number;
   /** Whether `advance` was asked for: once a command is enough. */
   advanceAsked: boolean;
+  /** Whether there is room for messages, and so for ordering children. */
+  readonly canOrder: boolean;
+  /** Whether `await-room` was asked for. */
+  roomAwaited: boolean;
 }
 
 /** Where something failed: the step's ordinal and the item's, -1 for none. */

@@ -3,10 +3,12 @@
 import { JSON_NULL as NULL } from "@millrace/model/payload.ts";
 import type { RunEvent, RunStarted, StepFaulted } from "@millrace/model/run-events.ts";
 import type { RunState, StepState } from "@millrace/model/run-state.ts";
+import { childOrdered } from "./evolve-child.ts";
 import { fannedOut, joined } from "./evolve-items.ts";
 import { cancelRequested, ended, retried } from "./evolve-run.ts";
 import { signalReceived, signalTaken } from "./evolve-signal.ts";
 import { abandoned, attemptCancelled, attemptFailed, stepCompleted, stepScheduled } from "./evolve-task.ts";
+import { childOf, removeChild } from "./open-children.ts";
 import { PENDING } from "./readiness.ts";
 
 /** What follows from `event`, recorded at `atMs`. `run` is undefined for `run-started` alone. */
@@ -21,12 +23,17 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
   switch (event.type) {
     case "step-scheduled":
       return stepScheduled(run, event, atMs);
+    case "child-ordered":
+      return childOrdered(run, event, atMs);
     case "step-completed":
-      return stepCompleted(run, event, atMs);
+      stepCompleted(run, event, atMs);
+      return removeChild(run, event.step, event.item);
     case "attempt-failed":
-      return attemptFailed(run, event, atMs);
+      attemptFailed(run, event, atMs);
+      return removeChild(run, event.step, event.item);
     case "attempt-cancelled":
-      return attemptCancelled(run, event, atMs);
+      attemptCancelled(run, event, atMs);
+      return removeChild(run, event.step, event.item);
     case "step-fanned-out":
       return fannedOut(run, event, atMs);
     case "step-joined":
@@ -97,6 +104,8 @@ function started(event: RunStarted, atMs: number): RunState {
     signals: [],
     signalIds: [],
     retryRequestId: "",
+    parent: event.parent,
+    children: null,
   };
 }
 
@@ -104,7 +113,7 @@ function started(event: RunStarted, atMs: number): RunState {
 function faulted(run: RunState, event: StepFaulted, atMs: number): void {
   const state = run.steps[event.step];
   if (state?.status === "scheduled") {
-    run.steps[event.step] = abandoned(state, atMs);
+    run.steps[event.step] = abandoned(state, atMs, childOf(run, event.step, -1));
     run.openAttempts--;
   } else if (state !== undefined && "tasks" in state) {
     state.status = "items-failed";

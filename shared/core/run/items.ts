@@ -4,6 +4,7 @@ import { type Json, PAYLOAD_BYTES_MAX, type Payload, type StepInput } from "@mil
 import type { RunState, StepItems } from "@millrace/model/run-state.ts";
 import { utf8Bytes } from "../expression/json-value.ts";
 import type { Evaluated, PlanStep } from "../plan/plan.ts";
+import { awaitRoom, beginAttempt } from "./attempts.ts";
 import {
   askToAdvance,
   BYTES_PER_UNIT_MAX,
@@ -31,19 +32,14 @@ export function fanOut(decision: Decision, run: RunState, step: PlanStep, list: 
 /** Fills the window: at most `maxConcurrency` items are open. Joins when all are completed. */
 export function scheduleItems(decision: Decision, run: RunState, step: PlanStep, items: StepItems): void {
   if (items.completed === items.items.length) return join(decision, run, step, items);
-  while (hasRoom(step, items)) {
+  while (hasRoom(run, step, items)) {
     if (spent(decision)) return askToAdvance(decision, run);
+    if (step.child !== null && !decision.canOrder) return awaitRoom(decision, run);
     const item = nextItem(items);
     const input = firstInput(decision, run, step, item);
     if (input?.type === "failed") return faultStep(decision, run, { step: step.index, item }, input.failure);
-    emit(decision, {
-      type: "step-scheduled",
-      runId: run.runId,
-      step: step.index,
-      item,
-      attempt: 1,
-      input: input === null ? null : input.value,
-    });
+    beginAttempt(decision, run, step, { item, attempt: 1, input: input === null ? null : input.value });
+    if (run.endedMs !== 0) return;
   }
 }
 
