@@ -204,7 +204,7 @@ class SliceBuilder {
   }
 
   build(meta: CheckpointMeta | null): Slice {
-    return { live: this.#live, reopened: this.#reopened, ended: this.#ended, keys: this.#keys, meta };
+    return { live: this.#live, reopened: this.#reopened, ended: this.#ended, keys: this.#keys, rows: [], meta };
   }
 
   #reopen(row: ReopenedRow | null): void {

@@ -13,9 +13,11 @@ import {
   type LiveRow,
   PERIOD_MS,
   RETENTION_MS,
+  ROW_KEY_CHARACTERS_MAX,
   type Slice,
   type SliceOutcome,
   type Store,
+  type StoredRow,
 } from "./store.ts";
 
 /** A place that keeps what a store wrote when the store is closed and opened again. */
@@ -75,7 +77,7 @@ export function keyRow(key: string, id: RunId, startedMs: number): KeyRow {
 }
 
 export function slice(change: Partial<Slice>): Slice {
-  return { live: [], reopened: [], ended: [], keys: [], meta: null, ...change };
+  return { live: [], reopened: [], ended: [], keys: [], rows: [], meta: null, ...change };
 }
 
 export function metaAt(at: number): CheckpointMeta {
@@ -103,6 +105,8 @@ export function filter(change: Partial<ListFilter> = {}): ListFilter {
 const index = (status: LiveStatus, dueMs = 0): LiveIndex => ({ status, dueMs });
 const text = (bytes: Uint8Array | undefined): string | undefined =>
   bytes === undefined ? undefined : Buffer.from(bytes).toString();
+
+const plain = ({ key, position: reflects, bytes }: StoredRow) => ({ key, reflects, text: text(bytes) });
 
 export function storeConformance(name: string, place: () => Promise<StorePlace>): void {
   describe(`${name} store`, () => {
@@ -135,6 +139,8 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       expect(store.timers(Number.MAX_SAFE_INTEGER, null, 10)).toEqual([]);
       expect(store.list(filter(), 10)).toEqual([]);
       expect(store.liveRuns(null, 10)).toEqual([]);
+      expect(store.row("none")).toBeUndefined();
+      expect(store.rows("", null, 10)).toEqual([]);
     });
 
     it("gives back live and ended runs with their positions, also when opened again", async () => {
@@ -286,6 +292,41 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       expect(store.key(tenantId("another"), key.key)).toBeUndefined();
       await reopen();
       expect(store.key(TENANT, key.key)).toEqual(key);
+    });
+
+    it("keeps small rows by key, until they are removed, and gives them in order, page by page", async () => {
+      const space = `space-${++serial}/`;
+      const keys = ["b", "a/2", "a/10", "a", "c"].map((key) => space + key);
+      const rows = keys.map((key, ordinal) => ({
+        key,
+        position: position(ordinal + 1),
+        bytes: Buffer.from(`row ${key}`),
+      }));
+      await write(store, { rows });
+      const longest = {
+        key: "k".repeat(ROW_KEY_CHARACTERS_MAX),
+        position: position(2 ** 40),
+        bytes: Buffer.alloc(70_000, 1),
+      };
+      await write(store, { rows: [longest] });
+      for (let round = 0; round < 2; round++) {
+        const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+        expect(store.rows(space, null, 9).map(plain)).toEqual(sorted.map(plain));
+        expect(store.rows(`${space}a/`, null, 9).map(({ key }) => key)).toEqual([`${space}a/10`, `${space}a/2`]);
+        expect(store.rows(space, `${space}a/10`, 2).map(({ key }) => key)).toEqual([`${space}a/2`, `${space}b`]);
+        expect(store.row(`${space}a`)).toMatchObject({ key: `${space}a`, position: 4 });
+        expect(Buffer.compare(store.row(longest.key)?.bytes ?? Buffer.alloc(0), longest.bytes)).toBe(0);
+        await reopen();
+      }
+      await write(store, {
+        rows: [
+          { key: `${space}a`, position: position(9), bytes: null },
+          { key: `${space}none`, position: position(9), bytes: null },
+          { key: `${space}b`, position: position(9), bytes: Buffer.from("new") },
+        ],
+      });
+      expect(store.row(`${space}a`)).toBeUndefined();
+      expect(text(store.row(`${space}b`)?.bytes)).toBe("new");
     });
 
     it("answers a flush when what was written is on disk", async () => {

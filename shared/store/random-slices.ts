@@ -35,6 +35,7 @@ type Draft = {
   reopened: Slice["reopened"][number][];
   ended: EndedRow[];
   keys: Slice["keys"][number][];
+  rows: Slice["rows"][number][];
 };
 
 /** Turns happenings into slices. `space` keeps the runs and tenants of several histories in one store apart. */
@@ -53,11 +54,13 @@ export function slicesOf(space: number, history: readonly Happening[]): Slice[] 
 export const tenantsOf = (space: number): TenantId[] => [tenantId(`t${space}-a`), tenantId(`t${space}-b`)];
 export const WORKFLOWS: readonly WorkflowName[] = [workflowName("one"), workflowName("two")];
 
+const emptyDraft = (): Draft => ({ live: [], reopened: [], ended: [], keys: [], rows: [] });
+
 class SliceBuilder {
   readonly #space: number;
   readonly #runs: Known[] = [];
   #touched = new Set<RunId>();
-  #draft: Draft = { live: [], reopened: [], ended: [], keys: [] };
+  #draft: Draft = emptyDraft();
   #position = 1;
 
   constructor(space: number) {
@@ -65,6 +68,7 @@ class SliceBuilder {
   }
 
   happen({ what, which, how }: Happening): void {
+    this.#row(which, how);
     const known = this.#runs[which % Math.max(1, this.#runs.length)];
     // A slice says of each run once what became of it.
     if (what <= 3 || known === undefined || this.#touched.has(known.runId))
@@ -81,9 +85,17 @@ class SliceBuilder {
 
   cut(): Slice {
     const cut = slice({ ...this.#draft });
-    this.#draft = { live: [], reopened: [], ended: [], keys: [] };
+    this.#draft = emptyDraft();
     this.#touched = new Set();
     return cut;
+  }
+
+  /** A small row is written, over and over, or removed; once a slice. */
+  #row(which: number, how: number): void {
+    const key = `row-${this.#space}/${which % 5}`;
+    if (this.#draft.rows.some((row) => row.key === key)) return;
+    const bytes = how % 4 === 0 ? null : Buffer.from(`row ${how}`);
+    this.#draft.rows.push({ key, position: this.#next(), bytes });
   }
 
   #start(which: number, how: number, ends: boolean): void {

@@ -77,12 +77,31 @@ export interface KeyRow {
   readonly startedMs: number;
 }
 
+/** A small piece of the shard's own state, under a key of its own. */
+export interface SmallRow {
+  /** At most {@link ROW_KEY_CHARACTERS_MAX} characters of ASCII. Rows sort by it. */
+  readonly key: string;
+  readonly position: Position;
+  /** null = there is no such row any more. */
+  readonly bytes: Uint8Array | null;
+}
+
+export interface StoredRow {
+  readonly key: string;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+}
+
+/** What an LMDB key has room for. */
+export const ROW_KEY_CHARACTERS_MAX = 256;
+
 /** One atomic step of a checkpoint: all of it or nothing. At most 4 MiB. `reopened` is applied before `ended`. */
 export interface Slice {
   readonly live: readonly LiveRow[];
   readonly reopened: readonly ReopenedRow[];
   readonly ended: readonly EndedRow[];
   readonly keys: readonly KeyRow[];
+  readonly rows: readonly SmallRow[];
   /** On the last slice: the checkpoint is complete. null before. */
   readonly meta: CheckpointMeta | null;
 }
@@ -123,6 +142,10 @@ export interface Store {
   run(runId: RunId): StoredRun | undefined;
   /** The run an idempotency key started, while it is kept (at least 7 days). */
   key(tenant: TenantId, key: string): KeyRow | undefined;
+  /** A small row; undefined = there is none. */
+  row(key: string): StoredRow | undefined;
+  /** Small rows whose keys begin with `prefix`, by key, from strictly after the key `after`, at most `limit`. */
+  rows(prefix: string, after: string | null, limit: number): StoredRow[];
   /** Timers due at or before `untilMs`, earliest first, from strictly after `after`, at most `limit`. */
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[];
   /** IDs of matching runs, newest first, at most `limit`. */

@@ -8,6 +8,7 @@ import type {
   Slice,
   SliceOutcome,
   Store,
+  StoredRow,
   StoredRun,
 } from "@millrace/store/store.ts";
 
@@ -57,6 +58,14 @@ export class TappedStore implements Store {
 
   key(tenant: TenantId, key: string): KeyRow | undefined {
     return this.#inner.key(tenant, key);
+  }
+
+  row(key: string): StoredRow | undefined {
+    return this.#inner.row(key);
+  }
+
+  rows(prefix: string, after: string | null, limit: number): StoredRow[] {
+    return this.#inner.rows(prefix, after, limit);
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {

@@ -42,6 +42,10 @@ export function applyToMain(main: MainEnvironment, scopes: Scopes, slice: Slice,
       moveLists(main, scopes, row, null);
       moveTimer(main, row, null);
     }
+    for (const { key, position, bytes } of slice.rows) {
+      if (bytes === null) main.rows.removeSync(Buffer.from(key, "latin1"));
+      else main.rows.putSync(Buffer.from(key, "latin1"), seal(stateOf(position, bytes)));
+    }
     replaceRedo(main.redo, redo);
     return putFacts(main.facts, slice.meta);
   });

@@ -1,6 +1,7 @@
 // The LMDB environments of a store, one file each:
 //
-//   main.mdb                  live runs, their lists and timers, what the last checkpoint says, the redo of the last slice
+//   main.mdb                  live runs, their lists and timers, small rows, what the last checkpoint says, the redo of
+//                             the last slice
 //   history-2026-09-24.mdb    runs that ended on this UTC day, and their lists
 //   keys-2026-09-24.mdb       idempotency keys of runs started on this UTC day
 //
@@ -37,6 +38,8 @@ export interface MainEnvironment extends Environment {
   readonly scopes: Bytes;
   /** due · run → tenant. */
   readonly timers: Bytes;
+  /** key → envelope of the position and the row. */
+  readonly rows: Bytes;
   /** ordinal → what the last slice does to other environments. */
   readonly redo: Bytes;
 }
@@ -70,6 +73,7 @@ export function openMain(folder: string): MainEnvironment {
     lists: db("lists"),
     scopes: db("scopes"),
     timers: db("timers"),
+    rows: db("rows"),
     redo: db("redo"),
   };
 }

@@ -72,6 +72,7 @@ function openFile(folder: string, file: string): { environment: Environment; wal
       sealed(main.live),
       plain(main.lists),
       plain(main.timers),
+      sealed(main.rows),
       plain(main.redo),
       plain(main.scopes),
       plain(main.facts),

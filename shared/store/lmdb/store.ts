@@ -18,6 +18,7 @@ import {
   type Slice,
   type SliceOutcome,
   type Store,
+  type StoredRow,
   type StoredRun,
 } from "../store.ts";
 import { packRun, packTimer, RUN_KEY_BYTES, TIMER_KEY_BYTES, unpackRun } from "./binary-key.ts";
@@ -28,6 +29,7 @@ import { aheadOf, metaOf } from "./facts.ts";
 import { HistoryDays } from "./history-days.ts";
 import { KeyDays } from "./key-days.ts";
 import { END_LISTS, LIVE_LISTS, type ListSource, listRuns } from "./list.ts";
+import { rowAt, rowsFrom } from "./rows.ts";
 import { Scopes } from "./scopes.ts";
 import { WriterThread } from "./writer-thread.ts";
 
@@ -87,6 +89,14 @@ export class LmdbStore implements Store {
 
   key(tenant: TenantId, key: string): KeyRow | undefined {
     return this.#keys.find(tenant, key);
+  }
+
+  row(key: string): StoredRow | undefined {
+    return rowAt(this.#main, key);
+  }
+
+  rows(prefix: string, after: string | null, limit: number): StoredRow[] {
+    return rowsFrom(this.#main, { prefix, after, limit });
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {

@@ -13,6 +13,7 @@ import {
   type Slice,
   type SliceOutcome,
   type Store,
+  type StoredRow,
   type StoredRun,
   type StoreOptions,
 } from "../store.ts";
@@ -107,6 +108,17 @@ class MemoryStore implements Store {
     return this.#disk.tables.keys.get(`${tenant}/${key}`);
   }
 
+  row(key: string): StoredRow | undefined {
+    return this.#disk.tables.rows.get(key);
+  }
+
+  rows(prefix: string, after: string | null, limit: number): StoredRow[] {
+    const { rows } = this.#disk.tables;
+    const keys = [...rows.keys()].filter((key) => key.startsWith(prefix) && (after === null || key > after));
+    const page = keys.sort().slice(0, limit);
+    return page.flatMap((key) => rows.get(key) ?? []);
+  }
+
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {
     return this.#disk.tables.timersUntil(untilMs, after, limit);
   }
@@ -179,7 +191,8 @@ function matches(filter: ListFilter, id: RunId, entry: RunEntry): boolean {
 }
 
 function copyOf(slice: Slice): Slice {
-  return { ...slice, live: slice.live.map(withOwnBytes), ended: slice.ended.map(withOwnBytes) };
+  const rows = slice.rows.map((row) => ({ ...row, bytes: row.bytes === null ? null : Buffer.from(row.bytes) }));
+  return { ...slice, live: slice.live.map(withOwnBytes), ended: slice.ended.map(withOwnBytes), rows };
 }
 
 function withOwnBytes<Row extends { readonly bytes: Uint8Array }>(row: Row): Row {

@@ -1,6 +1,6 @@
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
-import type { CheckpointMeta, DueTimer, KeyRow, Slice } from "../store.ts";
+import type { CheckpointMeta, DueTimer, KeyRow, Slice, StoredRow } from "../store.ts";
 
 /** A run as the memory store keeps it. */
 export interface RunEntry {
@@ -19,6 +19,7 @@ export interface RunEntry {
 export class MemoryTables {
   readonly runs = new Map<RunId, RunEntry>();
   readonly keys = new Map<string, KeyRow>();
+  readonly rows = new Map<string, StoredRow>();
   meta: CheckpointMeta | null = null;
   ahead = false;
   bytes = 0;
@@ -35,6 +36,12 @@ export class MemoryTables {
       this.#put(runId, { tenant, workflow, status, position, bytes, dueMs: 0, endedMs });
     }
     for (const row of slice.keys) this.keys.set(`${row.tenant}/${row.key}`, row);
+    for (const { key, position, bytes } of slice.rows) {
+      this.bytes -= this.rows.get(key)?.bytes.length ?? 0;
+      this.bytes += bytes?.length ?? 0;
+      if (bytes === null) this.rows.delete(key);
+      else this.rows.set(key, { key, position, bytes });
+    }
     this.ahead = slice.meta === null;
     this.meta = slice.meta ?? this.meta;
   }
@@ -59,6 +66,10 @@ export class MemoryTables {
     const copy = new MemoryTables();
     for (const [id, entry] of this.runs) copy.#put(id, entry);
     for (const [name, row] of this.keys) copy.keys.set(name, row);
+    for (const [name, row] of this.rows) {
+      copy.rows.set(name, row);
+      copy.bytes += row.bytes.length;
+    }
     copy.meta = this.meta;
     copy.ahead = this.ahead;
     return copy;
