@@ -67,6 +67,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       blobs,
       clock: systemClock,
       findDefinition,
+      submit: (origin, batch) => node.submit(origin, batch),
       observer: observeShard(index, { log, metrics, progress }),
     });
   };

@@ -8,6 +8,7 @@ import { decodeRunState, encodeRunState } from "@millrace/codec/run-state-v1.ts"
 import type { Plan } from "@millrace/core/plan/plan.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { isSchedulable } from "@millrace/core/run/readiness.ts";
+import { tasksOpen } from "@millrace/core/run/resume.ts";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { EndStatus, LiveStatus, RunState } from "@millrace/model/run-state.ts";
 import type { LiveIndex, ReopenedRow, Store } from "@millrace/store/store.ts";
@@ -193,7 +194,7 @@ export const OWED_AT_ONCE_MS = 1;
 /** When a stored run must be loaded: at once after a take-over if it owes anything, else when it is due; 0 = never. */
 export function storedDueMs(actor: Actor): number {
   const { run, plan } = actor;
-  return run.openAttempts > 0 || isSchedulable(run, plan) ? OWED_AT_ONCE_MS : nextDueMs(run, plan);
+  return tasksOpen(run) > 0 || isSchedulable(run, plan) ? OWED_AT_ONCE_MS : nextDueMs(run, plan);
 }
 
 /** The status of a live run. Throws for an ended one: it has no place among live rows. */

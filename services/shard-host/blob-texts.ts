@@ -40,6 +40,8 @@ export class BlobTexts {
     const refs: BlobRef[] = [];
     if (command.type === "result" && command.result.outcome.type === "completed")
       this.#add(refs, command.result.outcome.output, actor.plan.parsed.has(command.result.step));
+    if (command.type === "child-ended" && command.output !== null)
+      this.#add(refs, command.output, actor.plan.parsed.has(command.step));
     if (actor.hasBlobs) {
       const all: BlobRef[] = [];
       for (const step of actor.plan.parsed) all.push(...blobsOf(actor.run, step));

@@ -18,6 +18,7 @@ import type {
   ReopenedRow,
   Slice,
   SliceOutcome,
+  SmallRow,
   Store,
 } from "@millrace/store/store.ts";
 import { type Actor, type EndedRun, liveStatus, OWED_AT_ONCE_MS, storedDueMs } from "./actors.ts";
@@ -25,6 +26,8 @@ import type { Commit } from "./commit.ts";
 import { SLICE_BYTES_MAX, SLICE_ROWS_MAX } from "./limits.ts";
 import type { ShardMemory } from "./memory.ts";
 import { encodeMeta } from "./meta.ts";
+import { rowsOf } from "./outbox/way-rows.ts";
+import type { Incoming, Outgoing, WrittenSide } from "./outbox/ways.ts";
 
 /** What a checkpoint works with. */
 export interface CheckpointScene {
@@ -47,6 +50,8 @@ export class Checkpoint {
   /** Runs that changed up to the target and are not written yet, whatever has become of them since. */
   #pending: RunId[];
   readonly #keys: KeyRow[];
+  /** Ways that changed up to the target. */
+  #ways: (Outgoing | Incoming)[];
   #stopped = false;
 
   constructor(scene: CheckpointScene, done: (outcome: SliceOutcome) => void) {
@@ -59,18 +64,23 @@ export class Checkpoint {
     this.#pending = [...memory.actors.overlay.keys()];
     for (const actor of memory.actors.live.values()) if (actor.dirty) this.#pending.push(actor.runId);
     this.#keys = memory.keys.upTo(this.#target);
+    this.#ways = memory.ways.changed();
   }
 
   /** Writes the first slice; the others follow by themselves. */
   start(): void {
     if (this.#stopped) return;
-    const slice = this.#pending.length + this.#keys.length > SLICE_ROWS_MAX ? this.#gather() : null;
+    const slice = this.#left > SLICE_ROWS_MAX ? this.#gather() : null;
     // Few are left, or none is at rest: then the shard holds still.
     if (slice === null || slice.empty)
       this.#scene.hold(() => {
         if (!this.#stopped) this.#atRest();
       });
-    else this.#write(slice.build(null), () => this.#next());
+    else this.#write(slice, null, () => this.#next());
+  }
+
+  get #left(): number {
+    return this.#pending.length + this.#keys.length + this.#ways.length;
   }
 
   /** Gives up: the shard's memory is being dropped. `done` is not called. */
@@ -81,7 +91,7 @@ export class Checkpoint {
   /** Everything is acked: what is left goes with the shard's own state, if it fits into one slice. */
   #atRest(): void {
     const slice = this.#gather();
-    if (this.#pending.length + this.#keys.length > 0) return this.#write(slice.build(null), () => this.#next());
+    if (this.#left > 0) return this.#write(slice, null, () => this.#next());
     const meta: CheckpointMeta = {
       position: this.#target,
       chain: this.#chain,
@@ -89,7 +99,7 @@ export class Checkpoint {
       timeMs: this.#timeMs,
       body: encodeMeta(this.#scene.memory.plans.events()),
     };
-    this.#write(slice.build(meta), () => this.#flush());
+    this.#write(slice, meta, () => this.#flush());
   }
 
   #next(): void {
@@ -107,13 +117,15 @@ export class Checkpoint {
     });
   }
 
-  #write(slice: Slice, then: () => void): void {
+  #write(builder: SliceBuilder, meta: CheckpointMeta | null, then: () => void): void {
+    const slice = builder.build(meta);
     this.#scene.store.write(slice, (outcome) => {
       if (this.#stopped) return;
       if (outcome.type !== "written") return this.#done(outcome);
       for (const row of slice.ended) endedWritten(this.#scene.memory, row);
       for (const row of slice.live) liveWritten(this.#scene.memory, row);
       this.#scene.memory.keys.forget(slice.keys);
+      for (const { side, written } of builder.ways) this.#scene.memory.ways.written(side, written);
       then();
     });
   }
@@ -134,7 +146,19 @@ export class Checkpoint {
     }
     if (restless.length > 0) this.#pending = [...restless, ...this.#pending];
     while (slice.hasRoom && this.#keys.length > 0) slice.addKey(this.#keys.pop());
+    this.#gatherWays(slice);
     return slice;
+  }
+
+  #gatherWays(slice: SliceBuilder): void {
+    const restless: (Outgoing | Incoming)[] = [];
+    while (slice.hasRoom) {
+      const side = this.#ways.pop();
+      if (side === undefined) break;
+      if (side.position > this.#scene.commit.acked) restless.push(side);
+      else if (side.dirty) slice.addWay(side);
+    }
+    this.#ways.push(...restless);
   }
 }
 
@@ -170,6 +194,9 @@ class SliceBuilder {
   readonly #reopened: ReopenedRow[] = [];
   readonly #ended: EndedRow[] = [];
   readonly #keys: KeyRow[] = [];
+  readonly #small: SmallRow[] = [];
+  /** Sides of ways, and what was written of them. */
+  readonly ways: { readonly side: Outgoing | Incoming; readonly written: WrittenSide }[] = [];
   #bytes = 0;
   #rows = 0;
 
@@ -203,8 +230,22 @@ class SliceBuilder {
     this.#count(key.key.length);
   }
 
+  addWay(side: Outgoing | Incoming): void {
+    const rows = rowsOf(side);
+    this.#small.push(...rows);
+    this.ways.push({ side, written: { position: side.position, open: "waiting" in side && side.waiting.length > 0 } });
+    for (const { bytes } of rows) this.#count(bytes?.length ?? 0);
+  }
+
   build(meta: CheckpointMeta | null): Slice {
-    return { live: this.#live, reopened: this.#reopened, ended: this.#ended, keys: this.#keys, rows: [], meta };
+    return {
+      live: this.#live,
+      reopened: this.#reopened,
+      ended: this.#ended,
+      keys: this.#keys,
+      rows: this.#small,
+      meta,
+    };
   }
 
   #reopen(row: ReopenedRow | null): void {

@@ -3,15 +3,17 @@
 import type { Plan } from "@millrace/core/plan/plan.ts";
 import { decide } from "@millrace/core/run/decide.ts";
 import { COMMAND_BYTES_MAX, COMMAND_EVENTS_MAX, type Decided, type Decision } from "@millrace/core/run/decision.ts";
+import { slotOfRun, startOfRun } from "@millrace/core/run-id.ts";
 import type { Origin } from "@millrace/link/link.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import { DEFINITION_BYTES_MAX } from "@millrace/model/definition.ts";
 import { type RunId, type TenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
+import type { RunMessage } from "@millrace/model/messages.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { StartRun } from "@millrace/model/run-commands.ts";
-import type { RunEvent } from "@millrace/model/run-events.ts";
+import type { ReceiveMessage, RunCommand, StartRun } from "@millrace/model/run-commands.ts";
+import type { MessagesAcked, RunEvent } from "@millrace/model/run-events.ts";
 import type { EndStatus, RunState } from "@millrace/model/run-state.ts";
 import type { Actor } from "./actors.ts";
 import { forgetTask } from "./dispatch/run-tasks.ts";
@@ -20,9 +22,10 @@ import { TURN_BYTES_MAX } from "./limits.ts";
 import { payloadCharacters } from "./live-room.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
+import { refusedChild } from "./outbox/refused-child.ts";
 import type { PinnedPlan } from "./plans.ts";
 import { dispatchedTask } from "./reactions.ts";
-import { unavailable } from "./refusals.ts";
+import { keyReused, unavailable, workflowNotFound, workflowTooLarge } from "./refusals.ts";
 import { runEnd } from "./run-end.ts";
 import type { Turn } from "./turn.ts";
 
@@ -38,6 +41,15 @@ export interface Missing {
   readonly runId: RunId;
   readonly refs: readonly BlobRef[];
 }
+
+/** Why a letter is to be decided again later. */
+type Held = Missing | "next-turn";
+
+/** Commands that the run they are for decides. */
+type Told = Exclude<RunCommand, StartRun>;
+
+/** How long a definition that was registered may take to be known everywhere (DESIGN §6a). */
+const REGISTRY_LAG_MS = 1_000;
 
 /** The plan of a run nobody knows: deciding about it looks at no step. */
 const NO_PLAN: Plan = {
@@ -69,20 +81,39 @@ export class Decider {
    * Decides a letter into the turn. Or says which blobs must be loaded first; or `next-turn` when the record has no room
    * left beside the definition it had to pin. Then the letter is to be decided again.
    */
-  decide(letter: Letter, turn: Turn, seed: number): Missing | "next-turn" | undefined {
+  decide(letter: Letter, turn: Turn, seed: number): Held | undefined {
+    // Whoever sent it is answered even if deciding throws.
+    turn.letters.push(letter);
+    const held = this.#letter(letter, turn, seed);
+    if (held !== undefined) turn.letters.pop();
+    return held;
+  }
+
+  /** Puts into the turn that receivers have messages. */
+  acknowledge(acked: MessagesAcked, turn: Turn): void {
+    this.#memory.ways.acknowledge(acked, turn.position);
+    turn.note(acked);
+  }
+
+  #letter(letter: Letter, turn: Turn, seed: number): Held | undefined {
     const { command } = letter;
-    if (command.type === "start") return this.#start(letter, command, turn, seed);
-    if (command.type === "message") {
-      turn.letters.push(letter);
-      refuse(letter, unavailable("Messages are not taken yet."), turn);
-      return undefined;
+    switch (command.type) {
+      case "start":
+        return this.#start(letter, command, turn, seed);
+      case "message":
+        return this.#message(letter, command, turn, seed);
+      default:
+        return this.#tell(letter, command, turn, seed);
     }
+  }
+
+  /** Lets a run decide a command; a `letter` of null is not answered. */
+  #tell(letter: Letter | null, command: Told, turn: Turn, seed: number): Missing | undefined {
     const actor = this.#memory.actors.load(command.runId);
     if (actor !== undefined) {
       const refs = this.#memory.texts.missing(actor, command);
       if (refs.length > 0) return { runId: command.runId, refs };
     }
-    turn.letters.push(letter);
     // Its timer has gone off; looking at it asks for the next one.
     if (actor !== undefined && command.type === "timer-due") actor.armedMs = 0;
     const decision = this.#decision(actor?.run, actor?.plan ?? NO_PLAN, turn, seed);
@@ -91,11 +122,67 @@ export class Decider {
     const decided = decide(decision, command);
     if (reopens && actor.run.endedMs === 0) this.#memory.actors.revive(actor);
     if (actor !== undefined) this.#settle(actor, turn, from);
-    this.#answer(letter, decided, turn, actor?.run);
+    if (letter !== null) this.#answer(letter, decided, turn, actor?.run);
     return undefined;
   }
 
-  #start(letter: Letter, command: StartRun, turn: Turn, seed: number): Missing | "next-turn" | undefined {
+  /** Counts a message that is the next on its way, in the record of what it does (I3). */
+  #message(letter: Letter, message: ReceiveMessage, turn: Turn, seed: number): Held | undefined {
+    const { origin, ref } = letter;
+    const { from, lane, number, runId } = message;
+    const way = { from, to: slotOfRun(runId), lane };
+    const standing = this.#memory.ways.standing(way, number);
+    if (standing === "early") {
+      refuse(letter, unavailable(`Message ${number} came before the one before it.`), turn);
+      return undefined;
+    }
+    if (standing === "next") {
+      const held = this.#deliver(message, turn, seed);
+      if (held !== undefined && typeof held === "object" && "code" in held) {
+        refuse(letter, held, turn);
+        return undefined;
+      }
+      if (held !== undefined) return held;
+      const applied = { type: "message-applied", ...way, number } as const;
+      this.#memory.ways.apply(applied, turn.position);
+      turn.note(applied);
+    }
+    if (origin !== null) turn.reply(origin, done(ref, runId, standing === "repeated", 0));
+    return undefined;
+  }
+
+  /** Does what a message says. A refusal means "not now"; what can never be done is told to the sender, and done with. */
+  #deliver({ content }: ReceiveMessage, turn: Turn, seed: number): Held | Refusal | undefined {
+    if (content === null) return undefined;
+    if (content.type !== "start") return this.#tell(null, content, turn, seed);
+    if (this.#memory.actors.load(content.runId) !== undefined) return undefined;
+    const command = this.#newest(content);
+    const pinned = this.#plan(command, turn);
+    if (!("code" in pinned)) {
+      const held = this.#heldStart(command, pinned, turn);
+      if (held === undefined) this.#begin(command, pinned, turn, seed);
+      return held;
+    }
+    // Definitions may be on their way here still.
+    if (turn.timeMs < startOfRun(command.runId) + REGISTRY_LAG_MS) return unavailable(pinned.message);
+    const refused = refusedChild(command, pinned);
+    if (refused !== null) this.#send(refused, turn);
+    return undefined;
+  }
+
+  /** A start of the newest version, as one of the version it is now. */
+  #newest(command: StartRun): StartRun {
+    if (command.version > 0) return command;
+    return { ...command, version: this.#find(command.tenant, command.workflow, 0)?.version ?? 0 };
+  }
+
+  #send(message: RunMessage, turn: Turn): void {
+    const sent = this.#memory.ways.send(message, turn.position);
+    turn.note({ type: "message-sent", number: sent.number, message });
+    turn.sent.push(sent);
+  }
+
+  #start(letter: Letter, command: StartRun, turn: Turn, seed: number): Held | undefined {
     const { actors, keys, texts } = this.#memory;
     const known = command.idempotencyKey === "" ? undefined : keys.get(command.tenant, command.idempotencyKey);
     const again = actors.load(known?.runId ?? command.runId);
@@ -103,38 +190,45 @@ export class Decider {
     const refsOfEnd = letter.notifyEnd && again !== undefined ? texts.missingEnd(again) : [];
     if (again !== undefined && refsOfEnd.length > 0) return { runId: again.runId, refs: refsOfEnd };
     if (known !== undefined) {
-      turn.letters.push(letter);
       this.#repeat(letter, command, known, turn);
       if (again !== undefined) actors.rest(again);
       return undefined;
     }
     if (again !== undefined) {
-      turn.letters.push(letter);
       this.#answerStart(letter, again.run, true, turn);
       actors.rest(again);
       return undefined;
     }
     const pinned = this.#plan(command, turn);
     if ("code" in pinned) {
-      turn.letters.push(letter);
       refuse(letter, pinned, turn);
       return undefined;
     }
+    const held = this.#heldStart(command, pinned, turn);
+    if (held !== undefined) return held;
+    if (letter.notifyEnd && letter.origin !== null) this.#ends.add(command.runId, letter.origin, letter.ref);
+    this.#begin(command, pinned, turn, seed);
+    if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
+    if (letter.origin !== null) turn.reply(letter.origin, done(letter.ref, command.runId, false, 1));
+    return undefined;
+  }
+
+  /** Why a run cannot begin yet. */
+  #heldStart(command: StartRun, { plan }: PinnedPlan, turn: Turn): Held | undefined {
     if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
-    const refs = texts.missingInput(command.input, pinned.plan.parsed);
-    if (refs.length > 0) return { runId: command.runId, refs };
-    turn.letters.push(letter);
+    const refs = this.#memory.texts.missingInput(command.input, plan.parsed);
+    return refs.length > 0 ? { runId: command.runId, refs } : undefined;
+  }
+
+  /** Begins a run that nobody knows. */
+  #begin(command: StartRun, pinned: PinnedPlan, turn: Turn, seed: number): void {
     const decision = this.#decision(undefined, pinned.plan, turn, seed);
     const from = mark(turn);
     decide(decision, command);
     if (decision.run === undefined) throw new Error(`Starting ${command.runId} made no run.`);
-    const actor = actors.add(decision.run, pinned.plan, turn.position);
+    const actor = this.#memory.actors.add(decision.run, pinned.plan, turn.position);
     actor.hasBlobs = typeof command.input !== "string";
-    if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
-    if (letter.notifyEnd && letter.origin !== null) this.#ends.add(command.runId, letter.origin, letter.ref);
     this.#settle(actor, turn, from);
-    if (letter.origin !== null) turn.reply(letter.origin, done(letter.ref, command.runId, false, 1));
-    return undefined;
   }
 
   /** The pinned plan of a start's workflow; pins it in this very turn the first time (DESIGN §6a). */
@@ -153,7 +247,7 @@ export class Decider {
       version,
       body,
     } as const;
-    turn.pin(event);
+    turn.note(event);
     return this.#memory.plans.pin(event);
   }
 
@@ -168,7 +262,7 @@ export class Decider {
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
       advanceAsked: false,
-      canOrder: true,
+      canOrder: !this.#memory.ways.full,
       roomAwaited: false,
     };
   }
@@ -204,10 +298,12 @@ export class Decider {
       case "ended":
         this.#end(actor, reaction.status, turn);
         return;
+      case "send":
+        this.#send(reaction.message, turn);
+        return;
       case "timer":
       case "advance":
       case "await-room":
-      case "send":
         return;
     }
   }
@@ -288,34 +384,4 @@ function refuse(letter: Letter, refusal: Refusal, turn: Turn): void {
 function keyRow(command: StartRun, startedMs: number) {
   const { tenant, idempotencyKey, runId, inputHash } = command;
   return { tenant, key: idempotencyKey, runId, inputHash, startedMs };
-}
-
-function workflowNotFound(command: StartRun): Refusal {
-  return {
-    code: "WORKFLOW_NOT_FOUND",
-    field: "workflow",
-    message: `There is no workflow ${command.workflow} of version ${command.version}.`,
-    fix: "Register it, or list the workflows there are.",
-    retryDelayMs: 0,
-  };
-}
-
-function workflowTooLarge({ workflow, version }: StartRun): Refusal {
-  return {
-    code: "WORKFLOW_INVALID",
-    field: "workflow",
-    message: `Version ${version} of ${workflow} has more than ${DEFINITION_BYTES_MAX} bytes of JSON.`,
-    fix: "Pass large data as the run's input, and register the workflow without it.",
-    retryDelayMs: 0,
-  };
-}
-
-function keyReused(command: StartRun): Refusal {
-  return {
-    code: "IDEMPOTENCY_KEY_REUSED",
-    field: "idempotency_key",
-    message: `The key ${command.idempotencyKey} started a run with another workflow or input.`,
-    fix: "Use a new key for new work, and the same workflow and input to repeat a call.",
-    retryDelayMs: 0,
-  };
 }

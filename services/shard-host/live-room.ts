@@ -72,6 +72,7 @@ export function payloadCharacters(event: RunEvent): number {
     case "run-started":
       return textLength(event.input);
     case "step-scheduled":
+    case "child-ordered":
       return textLength(event.input);
     case "step-completed":
       return textLength(event.output) + textLength(event.logs);

@@ -74,14 +74,22 @@ export class Mailbox {
   }
 }
 
+/** Whether a command begins a run, by itself or in a message. */
+export function isStart(command: ShardCommand): boolean {
+  return command.type === "start" || (command.type === "message" && command.content?.type === "start");
+}
+
 function startLength({ command }: Letter): number {
-  return command.type === "start" && typeof command.input === "string" ? command.input.length : 0;
+  const start = command.type === "message" ? command.content : command;
+  return start?.type === "start" && typeof start.input === "string" ? start.input.length : 0;
 }
 
 function laneOf(command: ShardCommand): "progress" | "start" | "house" {
   switch (command.type) {
     case "start":
       return "start";
+    case "message":
+      return isStart(command) ? "start" : "progress";
     case "timer-due":
     case "advance":
       return "house";

@@ -8,6 +8,7 @@ import { Actors } from "./actors.ts";
 import { BlobTexts } from "./blob-texts.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
 import { Keys } from "./keys.ts";
+import { Ways } from "./outbox/ways.ts";
 import { Plans } from "./plans.ts";
 import { Timers } from "./timers.ts";
 
@@ -15,6 +16,7 @@ export interface ShardMemory {
   readonly plans: Plans;
   readonly actors: Actors;
   readonly keys: Keys;
+  readonly ways: Ways;
   readonly texts: BlobTexts;
   readonly dispatch: Dispatch;
   readonly timers: Timers;
@@ -32,5 +34,5 @@ export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonl
   const actors = new Actors(store, plans);
   const texts = new BlobTexts(blobs, clock);
   const dispatch = new Dispatch(texts, sinks);
-  return { plans, actors, keys: new Keys(store), texts, dispatch, timers: new Timers() };
+  return { plans, actors, keys: new Keys(store), ways: new Ways(store), texts, dispatch, timers: new Timers() };
 }

@@ -25,7 +25,7 @@ function withdraw(order: Withdrawal, { dispatch }: ShardMemory, post: (letter: L
 
 /** Performs one reaction: of a durable turn, or owed after a take-over. */
 export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: Letter) => void): void {
-  const { actors, dispatch, timers } = memory;
+  const { actors, dispatch, timers, ways } = memory;
   switch (reaction.type) {
     case "dispatch": {
       const actor = actors.live.get(reaction.runId);
@@ -46,11 +46,15 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
       if (actor !== undefined) post(internal({ type: "advance", tenant: actor.tenant, runId: reaction.runId }));
       return;
     }
-    case "await-room":
+    case "await-room": {
+      const actor = actors.live.get(reaction.runId);
+      if (actor !== undefined) ways.awaitRoom(actor.runId, actor.tenant);
+      return;
+    }
     case "send":
     case "withdraw":
     case "ended":
-      // Both were turned into withdrawals and ends when they were decided, while the run was at hand.
+      // These were turned into messages, withdrawals and ends when they were decided, while the run was at hand.
       return;
   }
 }

@@ -32,6 +32,7 @@ export async function recover(
 ): Promise<Recovered> {
   const meta = store.meta();
   if (meta !== null) for (const pinned of decodeMeta(meta.body)) memory.plans.pin(pinned);
+  memory.ways.restore();
   const from = meta?.position ?? 0;
   const tail = journal.tail();
   if (from > tail.position)
@@ -69,9 +70,11 @@ class Replay {
     this.events++;
     switch (event.type) {
       case "shard-claimed":
+        return;
       case "message-sent":
       case "message-applied":
       case "messages-acked":
+        this.#memory.ways.replay(event, record.position);
         return;
       case "definition-pinned":
         this.#memory.plans.pin(event);

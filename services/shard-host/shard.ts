@@ -18,7 +18,7 @@ import {
   OVERLAY_BYTES_MAX,
   REOPEN_RETRY_MS,
 } from "./limits.ts";
-import { type Letter, Mailbox } from "./mailbox.ts";
+import { isStart, type Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { type Answer, listRuns, readRun } from "./reads.ts";
 import { diskFull, overloaded, unavailable } from "./refusals.ts";
@@ -82,6 +82,7 @@ export class Shard {
       mailbox: this.#mailbox.size,
       actors: memory?.actors.live.size ?? 0,
       overlayBytes: memory?.actors.overlayBytes ?? 0,
+      messages: memory?.ways.waiting ?? 0,
       journalBytes: this.#journal?.bytes() ?? 0,
       waiting: memory?.dispatch.waiting() ?? new Map(),
     };
@@ -189,6 +190,7 @@ export class Shard {
     }
     this.#phase = { type: "serving", serving };
     serving.timekeeper.takeOver();
+    serving.outbox.takeOver();
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.
     serving.checkpoints.consider();
     this.#tellEnds(serving);
@@ -253,6 +255,7 @@ export class Shard {
   #endServing(serving: Serving): Turn[] {
     serving.timekeeper.end();
     serving.checkpoints.end();
+    serving.outbox.end();
     const lost = serving.loop.end();
     this.#servingEnded();
     return lost;
@@ -289,12 +292,13 @@ export class Shard {
     }
   }
 
-  /** Results are never turned away for crowding: credits bound them, and they make room. */
-  #crowded({ type }: ShardCommand): Refusal | null {
+  /** Results and answers are never turned away for crowding: credits and outboxes bound them, and they make room. */
+  #crowded(command: ShardCommand): Refusal | null {
     const { starts, startBytes, progress } = this.#mailbox;
-    if (type === "start" && (starts >= MAILBOX_STARTS_MAX || startBytes >= MAILBOX_START_BYTES_MAX))
+    const { type } = command;
+    if (isStart(command) && (starts >= MAILBOX_STARTS_MAX || startBytes >= MAILBOX_START_BYTES_MAX))
       return overloaded(`${starts} starts wait already.`);
-    if (type !== "start" && type !== "result" && progress >= MAILBOX_CALLS_MAX)
+    if (type !== "start" && type !== "result" && type !== "message" && progress >= MAILBOX_CALLS_MAX)
       return overloaded(`${progress} calls wait already.`);
     return null;
   }
@@ -352,14 +356,18 @@ export interface ShardLoad {
   readonly actors: number;
   readonly overlayBytes: number;
   readonly journalBytes: number;
+  /** Messages to other runs that wait for their receivers. */
+  readonly messages: number;
   /** Tasks waiting for a worker, by type. */
   readonly waiting: ReadonlyMap<string, number>;
 }
 
 function noRoom({ memory }: Serving, command: ShardCommand): Refusal | null {
-  if (command.type !== "start") return null;
+  if (!isStart(command)) return null;
   const crowded = memory.actors.room.refuses(command.tenant);
   if (crowded !== null) return overloaded(crowded);
+  // Not children: shards that refuse each other's would never have room again.
+  if (command.type === "start" && memory.ways.full) return overloaded("Messages to other runs wait.");
   return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
 }
 

@@ -88,6 +88,7 @@ export class Server {
       store: new TappedStore(inner, ground.storeTap(this, index)),
       blobs: ground.blobs,
       clock,
+      submit: (origin, batch) => this.node.submit(origin, batch),
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
       observer: ground.observer(this, index),
     });

@@ -53,6 +53,7 @@ async function world() {
     store: openMemoryStore({ soon: (callback) => clock.soon(callback), retentionMs: DAY_MS }),
     blobs,
     clock,
+    submit: () => {},
     findDefinition: () => ({ tenant: TENANT, name, version: 1, definition, source: "", registeredMs: 0 }),
     observer: SILENT,
   });

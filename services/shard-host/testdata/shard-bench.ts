@@ -8,7 +8,7 @@ import { parseDefinition } from "@millrace/definition/parse.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import { decodeRecord } from "@millrace/journal/record.ts";
-import type { ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink } from "@millrace/link/link.ts";
+import type { Envelope, ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink } from "@millrace/link/link.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import { position, type RunId, shardId, slot, type TenantId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { type Json, json } from "@millrace/model/payload.ts";
@@ -84,7 +84,8 @@ export class ShardBench implements Origin, TaskSink {
       }),
       blobs: this.blobs,
       clock: this.clock,
-      findDefinition: (_, name, version) => (version === 1 ? this.#definitions.get(name) : undefined),
+      submit: (origin, batch) => this.deliver(origin, batch),
+      findDefinition: (_, name, version) => (version <= 1 ? this.#definitions.get(name) : undefined),
       observer: {
         recovering: () => {},
         recovered: () => {},
@@ -93,6 +94,12 @@ export class ShardBench implements Origin, TaskSink {
         failed: (reason) => this.failures.push(reason),
       },
     });
+  }
+
+  /** Messages of its runs come back to it: it owns all slots. */
+  deliver(origin: Origin, batch: readonly Envelope[]): void {
+    for (const envelope of batch) this.shard.submit(origin, envelope);
+    this.shard.wake();
   }
 
   /** Opens the shard and waits until it serves. */
