@@ -11,8 +11,15 @@ const EVENT_KINDS = [
   ...["run-started", "step-scheduled", "step-completed", "attempt-failed", "attempt-cancelled", "step-fanned-out"],
   ...["step-joined", "step-skipped", "step-evaluated", "step-faulted", "step-sleeping", "step-woke", "step-waiting"],
   ...["signal-received", "signal-taken", "run-paused", "run-resumed", "cancel-requested", "run-ended", "run-retried"],
-  ...["shard-claimed", "definition-pinned"],
+  ...["shard-claimed", "definition-pinned", "child-ordered", "message-sent", "message-applied", "messages-acked"],
 ].map((name) => `event: ${name}`);
+
+const MESSAGE_KINDS = [
+  ...["start-child", "stop-child", "child-started", "child-refused", "child-ended"].map((name) => `message: ${name}`),
+  ...["done", "repeated", "SHARD_OVERLOADED", "SHARD_UNAVAILABLE", "DISK_FULL"].map(
+    (name) => `message answered: ${name}`,
+  ),
+];
 
 const FAULT_KINDS = [
   ...["crash before a write", "crash in a write", "crash after a write", "crash before a slice", "crash after a slice"],
@@ -22,6 +29,7 @@ const FAULT_KINDS = [
   ...["store full", "store failed", "clock back", "clock forward", "usurped", "graceful stop"],
   ...["worker died", "worker reconnected", "worker silent", "worker drained"],
   ...["result twice", "result late", "result never", "blob of a result"],
+  ...["message lost", "message twice", "message late", "answer lost", "answer twice", "answer late"],
 ].map((name) => `fault: ${name}`);
 
 const ANSWER_KINDS = [
@@ -29,7 +37,13 @@ const ANSWER_KINDS = [
   ...["RUN_NOT_PAUSED", "SIGNAL_BUFFER_FULL", "SHARD_OVERLOADED", "SHARD_UNAVAILABLE", "DISK_FULL", "end told"],
 ].map((name) => `answer: ${name}`);
 
-export const REQUIRED: readonly string[] = [...KINDS, ...EVENT_KINDS, ...FAULT_KINDS, ...ANSWER_KINDS];
+export const REQUIRED: readonly string[] = [
+  ...KINDS,
+  ...EVENT_KINDS,
+  ...MESSAGE_KINDS,
+  ...FAULT_KINDS,
+  ...ANSWER_KINDS,
+];
 
 export class Coverage {
   readonly #counts = new Map<string, number>();

@@ -14,6 +14,7 @@ import { Shard } from "@millrace/shard-host/shard.ts";
 import type { ShardObserver } from "@millrace/shard-host/shard-options.ts";
 import { type MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
+import { FaultyLink, type LinkTap } from "./faults/faulty-link.ts";
 import { type JournalTap, TappedJournal } from "./faults/tapped-journal.ts";
 import { type StoreTap, TappedStore } from "./faults/tapped-store.ts";
 import { GatedClock } from "./gated-clock.ts";
@@ -32,6 +33,7 @@ export interface Ground {
   readonly blobs: Blobs;
   journalTap(server: Server, shard: number): JournalTap;
   storeTap(server: Server, shard: number): StoreTap;
+  linkTap(): LinkTap;
   sliceOutcome(): SliceOutcome;
   observer(server: Server, shard: number): ShardObserver;
   /** A result the hub handed in was answered. */
@@ -47,11 +49,13 @@ export class Server {
   /** Another process has its journals: it may read and ask, and must find out by itself. */
   isUsurped = false;
   isDead = false;
+  readonly #link: FaultyLink;
 
   private constructor(ground: Ground, serial: number, clock: GatedClock, registry: JournaledRegistry) {
     this.serial = serial;
     this.clock = clock;
     this.registry = registry;
+    this.#link = new FaultyLink((origin, batch) => this.node.submit(origin, batch), clock, ground.linkTap());
     this.node = new Node(ground.disks.map((disk, index) => this.#shard(ground, disk, index)));
     this.hub = new TaskHub(overheard(this, ground), clock);
     this.node.connect(this.hub);
@@ -88,7 +92,7 @@ export class Server {
       store: new TappedStore(inner, ground.storeTap(this, index)),
       blobs: ground.blobs,
       clock,
-      submit: (origin, batch) => this.node.submit(origin, batch),
+      submit: (origin, batch) => this.#link.submit(origin, batch),
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
       observer: ground.observer(this, index),
     });

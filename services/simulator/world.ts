@@ -10,6 +10,7 @@ import { drain, VirtualClock } from "@millrace/clock/virtual.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { slotOfRun } from "@millrace/core/run-id.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
+import type { Definition } from "@millrace/model/definition.ts";
 import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { MemoryDisk } from "@millrace/store/memory/memory-store.ts";
@@ -39,6 +40,7 @@ const ROUND_MS = 1_000;
 /** How late a timer may be acted upon once there is calm. */
 const TIMER_LATE_MS_MAX = 15_000;
 const STEPS_MAX = 3_000_000;
+const FLOWS: readonly string[] = workflowNames(3);
 const TENANTS = [tenantId("acme"), tenantId("globex")] as const;
 
 interface Crash {
@@ -83,8 +85,7 @@ export class World implements Scene, Victim {
       (seen) => this.#note(seen),
     );
     this.chaos = new Chaos(this, this.#prng.fork());
-    const flows = workflowNames(3);
-    this.#clients = TENANTS.map((tenant) => new Client(this, this.#prng.fork(), tenant, flows));
+    this.#clients = TENANTS.map((tenant) => new Client(this, this.#prng.fork(), tenant, FLOWS));
     const types = [TASK_TYPES, TASK_TYPES.slice(0, 2), TASK_TYPES.slice(1)];
     this.#workers = types.map((taskTypes, index) => new Worker(this, this.#prng.fork(), `w${index}`, taskTypes));
   }
@@ -114,11 +115,11 @@ export class World implements Scene, Victim {
     return this.jury.verdict;
   }
 
-  /** Durable runs of the clients; bursts do not count. */
+  /** Durable runs of the clients; bursts and children do not count. */
   get runs(): number {
     let count = 0;
     for (const { state } of this.jury.truth.runs.values())
-      if (state.tenant !== NOISY && state.tenant !== QUIET) count++;
+      if (state.tenant !== NOISY && state.tenant !== QUIET && state.parent === null) count++;
     return count;
   }
 
@@ -206,10 +207,10 @@ export class World implements Scene, Victim {
 
   register(): void {
     const tenant = pickAny(this.#prng, TENANTS);
-    const name = pickAny(this.#prng, workflowNames(3));
+    const name = pickAny(this.#prng, FLOWS);
     if (this.#server === null || tenant === undefined || name === undefined) return;
     this.coverage.count("command: register");
-    void this.#server.registry.register(tenant, randomDefinition(this.#prng, name), "");
+    void this.#server.registry.register(tenant, this.#flow(name), "");
   }
 
   // Processes.
@@ -242,9 +243,13 @@ export class World implements Scene, Victim {
 
   async #register(server: Server): Promise<void> {
     for (const tenant of TENANTS)
-      for (const name of workflowNames(3))
-        await server.registry.register(tenant, randomDefinition(this.#prng, name), "");
+      for (const name of FLOWS) await server.registry.register(tenant, this.#flow(name), "");
     for (const tenant of [NOISY, QUIET]) await server.registry.register(tenant, momentaryDefinition(MOMENTARY), "");
+  }
+
+  /** Flows start those behind them. */
+  #flow(name: string): Definition {
+    return randomDefinition(this.#prng, name, FLOWS.slice(FLOWS.indexOf(name) + 1));
   }
 
   async #die({ name, bytesKept }: Crash): Promise<void> {
@@ -310,9 +315,12 @@ export class World implements Scene, Victim {
 
   #note(seen: Observation): void {
     if (seen.type === "event") this.coverage.count(`event: ${seen.event.type}`);
+    if (seen.type === "event" && seen.event.type === "message-sent")
+      this.coverage.count(`message: ${seen.event.message.type}`);
     if (seen.type === "record")
       this.trace(`shard ${seen.shard} record ${seen.record.position} of term ${seen.record.term}`);
-    if (seen.type === "event" && "runId" in seen.event) this.log.add(seen.event);
+    if (seen.type === "event" && ("runId" in seen.event || "message" in seen.event || "lane" in seen.event))
+      this.log.add(seen.event);
     if (seen.type === "end") this.coverage.count("answer: end told");
     if (seen.type !== "reply") return;
     const { reply, call } = seen;
@@ -348,7 +356,8 @@ export class World implements Scene, Victim {
     const live = [...this.jury.truth.runs].filter(([, { state }]) => state.endedMs === 0);
     const server = this.#server;
     if (server === null || this.#isStopping) return;
-    if (live.length === 0) return this.#end(server);
+    const messages = this.jury.truth.ways.unapplied;
+    if (live.length === 0 && messages === 0) return this.#end(server);
     tidyUp(this, server, this.jury.truth, this.#round);
     const nowMs = this.clock.nowMs();
     const isSettled = this.clock.monotonicMs() - Math.max(this.#upSinceMs, this.#calmSinceMs) > 2 * TIMER_LATE_MS_MAX;
@@ -359,7 +368,12 @@ export class World implements Scene, Victim {
     }
     if (this.clock.monotonicMs() - this.#calmSinceMs < CALM_MS_MAX) return;
     const stuck = live.map(([runId, { state }]) => `${runId} ${state.status} ${JSON.stringify(state.steps)}`);
-    this.jury.blame(new Violation("progress", `${stuck.length} runs do not end: ${stuck[0] ?? ""}`));
+    this.jury.blame(
+      new Violation(
+        "progress",
+        `${stuck.length} runs do not end, ${messages} messages do not arrive: ${stuck[0] ?? ""}`,
+      ),
+    );
   }
 
   #end(server: Server): void {

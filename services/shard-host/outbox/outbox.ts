@@ -285,5 +285,5 @@ function isThere(content: MessageContent | Promise<MessageContent>): content is 
 /** Exponential backoff, half of it by chance, and never earlier than the receiver asked for. */
 function restMs(failures: number, retryDelayMs: number, random: number): number {
   const bound = Math.min(RESEND_BACKOFF_MS_MAX, RESEND_BACKOFF_MS * 2 ** failures);
-  return Math.max(retryDelayMs, (bound / 2) * (1 + random / 2 ** 32));
+  return Math.max(retryDelayMs, Math.ceil((bound / 2) * (1 + random / 2 ** 32)));
 }

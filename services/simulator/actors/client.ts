@@ -36,7 +36,7 @@ export class Client {
   readonly #blobs: Blobs;
   readonly #workflows: readonly string[];
   #line: Line | null = null;
-  /** Runs it was told of. */
+  /** Runs it was told of, or has seen. */
   readonly #runs: RunId[] = [];
   /** Starts with a key, by key, in case they must be repeated. */
   readonly #asked = new Map<string, Asked>();
@@ -236,7 +236,11 @@ export class Client {
     };
     line.server.node.list(query, (page) => {
       if ("code" in page) return;
-      for (const view of page.runs) this.#seeView(line, view);
+      for (const view of page.runs) {
+        this.#seeView(line, view);
+        // Children are found in lists alone.
+        if (!this.#runs.includes(view.runId)) this.#runs.push(view.runId);
+      }
     });
   }
 

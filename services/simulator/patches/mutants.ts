@@ -11,6 +11,7 @@ export interface Mutant {
 
 const HOST = "services/shard-host";
 const RUN = "shared/core/run";
+const WAYS = "shared/core/messages/ways.ts";
 const LOG = "shared/journal/memory/log.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -107,6 +108,59 @@ export const MUTANTS: readonly Mutant[] = [
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
   mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
+  // Children, and messages between runs
+  mutant("de-duplication of messages off", 20, [
+    WAYS,
+    'if (number <= applied) return "repeated";',
+    'if (number <= applied) return "next";',
+  ]),
+  mutant("gaps between messages ignored", 250, [
+    WAYS,
+    'return number === applied + 1 ? "next" : "early";',
+    'return "next";',
+  ]),
+  mutant("messages acknowledged before they are durable", 60, [
+    `${HOST}/decider.ts`,
+    'if (origin !== null) turn.reply(origin, done(ref, runId, standing === "repeated", 0));',
+    'origin?.replied([done(ref, runId, standing === "repeated", 0)]);',
+  ]),
+  mutant("messages sent before they are durable", 20, [
+    `${HOST}/turn-loop.ts`,
+    "    this.#inFlight = turn;\n",
+    "    this.#scene.performed(turn);\n    this.#inFlight = turn;\n",
+  ]),
+  mutant("messages not read back", 10, [
+    `${HOST}/recovery.ts`,
+    "this.#memory.ways.replay(event, record.position);",
+    "",
+  ]),
+  mutant("messages not restored from the checkpoint", 20, [`${HOST}/recovery.ts`, "  memory.ways.restore();\n", ""]),
+  mutant("messages not sent after a take-over", 20, [`${HOST}/shard.ts`, "    serving.outbox.takeOver();\n", ""]),
+  mutant("numbers of messages not in the checkpoint", 20, [
+    `${HOST}/checkpoint.ts`,
+    "this.#ways = memory.ways.changed();",
+    "this.#ways = [];",
+  ]),
+  mutant("parent told by any epoch", 60, [
+    `${RUN}/react.ts`,
+    "if (run.parent?.wait === true && run.epoch === 1)",
+    "if (run.parent?.wait === true)",
+  ]),
+  mutant("children not stopped", 20, [
+    `${RUN}/react.ts`,
+    'if (event.status !== "cancelled") stopChildren(run, plan, reactions);',
+    "",
+  ]),
+  mutant(
+    "child of any epoch counts",
+    250,
+    [`${RUN}/commands/child-ended.ts`, "run.epoch !== epoch || ", ""],
+    [
+      `${RUN}/commands/child-ended.ts`,
+      "if (childOf(run, index, item) !== child)",
+      "if (childOf(run, index, item) === null)",
+    ],
+  ),
   // I7, I8, I9
   mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,

@@ -14,6 +14,12 @@ export const SMALL_BOUNDS: readonly Patch[] = [
   bound(LIMITS, "SLICE_BYTES_MAX = 1024 * 1024;", "4 * 1024;"),
   bound(LIMITS, "SLICE_ROWS_MAX = 256;", "4;"),
   bound(LIMITS, "STORE_PAGE = 1_000;", "3;"),
+  bound(LIMITS, "MESSAGES_WAITING_MAX = 20_000;", "8;"),
+  bound(LIMITS, "FLYING_MAX = 512;", "3;"),
+  bound(LIMITS, "FLIGHT_MESSAGES_MAX = 64;", "2;"),
+  bound(LIMITS, "ACKS_A_TURN_MAX = 1_024;", "2;"),
+  bound(LIMITS, "WOKEN_A_TIME_MAX = 256;", "2;"),
+  bound("shared/core/run/open-children.ts", "CHILDREN_OPEN_MAX = 256;", "3;"),
   bound("shared/core/run/decision.ts", "COMMAND_EVENTS_MAX = 256;", "6;"),
   bound("shared/core/run/commands/signal.ts", "SIGNALS_BUFFERED_MAX = 1000;", "4;"),
 ];
