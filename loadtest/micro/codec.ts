@@ -74,12 +74,14 @@ function standardRun(): { readonly run: RunState; readonly commands: readonly Ru
       at: { nowMs: NOW_MS, seed: 1 },
       events: [],
       reactions: [],
-      blobText: () => json("null"),
+      blobText: () => undefined,
+      lost: [],
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
       advanceAsked: false,
       canOrder: true,
       roomAwaited: false,
+      loadAsked: false,
     };
     decide(decision, command);
     current = decision.run;

@@ -23,6 +23,7 @@ export function observeShard(shard: number, { log, metrics, progress }: Ears): S
       if (outcome === "written") log.debug("A checkpoint was written.", { shard, durationMs: Math.round(ms) });
       else log.error("A checkpoint failed; it is tried again.", { shard, code: outcome, error: reason });
     },
+    unreadable: (reason) => log.warn("A blob cannot be read; it is tried again.", { shard, error: reason }),
     failed: (reason) => log.error("The shard dropped its memory and reads it back.", { shard, error: reason }),
   };
 }

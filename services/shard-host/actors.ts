@@ -31,8 +31,6 @@ export interface Actor {
   tasks: DispatchedTask | Map<number, DispatchedTask> | null;
   /** What it was counted with in {@link LiveRoom}. */
   bytes: number;
-  /** Whether any payload of it is a blob, so that texts may have to be loaded before deciding. */
-  hasBlobs: boolean;
   /** When it is looked at next: the earliest of its timers that still counts (timers.ts); 0 = none is known. */
   armedMs: number;
 }
@@ -223,7 +221,6 @@ function newActor(run: RunState, plan: Plan, position: Position): Actor {
     reopened: null,
     tasks: null,
     bytes: RUN_BYTES,
-    hasBlobs: true,
     armedMs: 0,
   };
 }

@@ -12,7 +12,7 @@ import type { RunMessage } from "@millrace/model/messages.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { ReceiveMessage, RunCommand, StartRun } from "@millrace/model/run-commands.ts";
+import type { MessageContent, ReceiveMessage, RunCommand, StartRun } from "@millrace/model/run-commands.ts";
 import type { MessagesAcked, RunEvent } from "@millrace/model/run-events.ts";
 import type { EndStatus, RunState } from "@millrace/model/run-state.ts";
 import type { Actor } from "./actors.ts";
@@ -36,15 +36,6 @@ export type FindDefinition = (
   version: number,
 ) => RegisteredDefinition | undefined;
 
-/** Blobs that must be loaded before a letter can be decided. */
-export interface Missing {
-  readonly runId: RunId;
-  readonly refs: readonly BlobRef[];
-}
-
-/** Why a letter is to be decided again later. */
-type Held = Missing | "next-turn";
-
 /** Commands that the run they are for decides. */
 type Told = Exclude<RunCommand, StartRun>;
 
@@ -58,8 +49,10 @@ const NO_PLAN: Plan = {
   roots: [],
   output: { type: "passed", from: -1 },
   timeoutMs: 0,
-  parsed: new Set(),
 };
+
+/** What most commands know to be lost. */
+const NO_BLOBS: readonly BlobRef[] = [];
 
 /** Spreads the turn's seed over its commands (the golden ratio in 32 bits). */
 const SEED_STEP = 0x9e3779b9;
@@ -78,15 +71,15 @@ export class Decider {
   }
 
   /**
-   * Decides a letter into the turn. Or says which blobs must be loaded first; or `next-turn` when the record has no room
-   * left beside the definition it had to pin. Then the letter is to be decided again.
+   * Decides a letter into the turn. `next-turn`: the record has no room left beside the definition it had to pin; then the
+   * letter is to be decided again.
    */
-  decide(letter: Letter, turn: Turn, seed: number): Held | undefined {
+  decide(letter: Letter, turn: Turn, seed: number): "next-turn" | undefined {
     // Whoever sent it is answered even if deciding throws.
     turn.letters.push(letter);
-    const held = this.#letter(letter, turn, seed);
-    if (held !== undefined) turn.letters.pop();
-    return held;
+    const later = this.#letter(letter, turn, seed);
+    if (later !== undefined) turn.letters.pop();
+    return later;
   }
 
   /** Puts into the turn that receivers have messages. */
@@ -95,7 +88,7 @@ export class Decider {
     turn.note(acked);
   }
 
-  #letter(letter: Letter, turn: Turn, seed: number): Held | undefined {
+  #letter(letter: Letter, turn: Turn, seed: number): "next-turn" | undefined {
     const { command } = letter;
     switch (command.type) {
       case "start":
@@ -103,17 +96,14 @@ export class Decider {
       case "message":
         return this.#message(letter, command, turn, seed);
       default:
-        return this.#tell(letter, command, turn, seed);
+        this.#tell(letter, command, turn, seed);
+        return undefined;
     }
   }
 
   /** Lets a run decide a command; a `letter` of null is not answered. */
-  #tell(letter: Letter | null, command: Told, turn: Turn, seed: number): Missing | undefined {
+  #tell(letter: Letter | null, command: Told, turn: Turn, seed: number): void {
     const actor = this.#memory.actors.load(command.runId);
-    if (actor !== undefined) {
-      const refs = this.#memory.texts.missing(actor, command);
-      if (refs.length > 0) return { runId: command.runId, refs };
-    }
     // Its timer has gone off; looking at it asks for the next one.
     if (actor !== undefined && command.type === "timer-due") actor.armedMs = 0;
     const decision = this.#decision(actor?.run, actor?.plan ?? NO_PLAN, turn, seed);
@@ -123,11 +113,10 @@ export class Decider {
     if (reopens && actor.run.endedMs === 0) this.#memory.actors.revive(actor);
     if (actor !== undefined) this.#settle(actor, turn, from);
     if (letter !== null) this.#answer(letter, decided, turn, actor?.run);
-    return undefined;
   }
 
   /** Counts a message that is the next on its way, in the record of what it does (I3). */
-  #message(letter: Letter, message: ReceiveMessage, turn: Turn, seed: number): Held | undefined {
+  #message(letter: Letter, message: ReceiveMessage, turn: Turn, seed: number): "next-turn" | undefined {
     const { origin, ref } = letter;
     const { from, lane, number, runId } = message;
     const way = { from, to: slotOfRun(runId), lane };
@@ -137,12 +126,12 @@ export class Decider {
       return undefined;
     }
     if (standing === "next") {
-      const held = this.#deliver(message, turn, seed);
-      if (held !== undefined && typeof held === "object" && "code" in held) {
-        refuse(letter, held, turn);
+      const later = this.#deliver(message.content, turn, seed);
+      if (later === "next-turn") return later;
+      if (later !== undefined) {
+        refuse(letter, later, turn);
         return undefined;
       }
-      if (held !== undefined) return held;
       const applied = { type: "message-applied", ...way, number } as const;
       this.#memory.ways.apply(applied, turn.position);
       turn.note(applied);
@@ -152,16 +141,19 @@ export class Decider {
   }
 
   /** Does what a message says. A refusal means "not now"; what can never be done is told to the sender, and done with. */
-  #deliver({ content }: ReceiveMessage, turn: Turn, seed: number): Held | Refusal | undefined {
+  #deliver(content: MessageContent, turn: Turn, seed: number): "next-turn" | Refusal | undefined {
     if (content === null) return undefined;
-    if (content.type !== "start") return this.#tell(null, content, turn, seed);
+    if (content.type !== "start") {
+      this.#tell(null, content, turn, seed);
+      return undefined;
+    }
     if (this.#memory.actors.load(content.runId) !== undefined) return undefined;
     const command = this.#newest(content);
     const pinned = this.#plan(command, turn);
     if (!("code" in pinned)) {
-      const held = this.#heldStart(command, pinned, turn);
-      if (held === undefined) this.#begin(command, pinned, turn, seed);
-      return held;
+      if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
+      this.#begin(command, pinned, turn, seed);
+      return undefined;
     }
     // Definitions may be on their way here still.
     if (turn.timeMs < startOfRun(command.runId) + REGISTRY_LAG_MS) return unavailable(pinned.message);
@@ -182,13 +174,10 @@ export class Decider {
     turn.sent.push(sent);
   }
 
-  #start(letter: Letter, command: StartRun, turn: Turn, seed: number): Held | undefined {
-    const { actors, keys, texts } = this.#memory;
+  #start(letter: Letter, command: StartRun, turn: Turn, seed: number): "next-turn" | undefined {
+    const { actors, keys } = this.#memory;
     const known = command.idempotencyKey === "" ? undefined : keys.get(command.tenant, command.idempotencyKey);
     const again = actors.load(known?.runId ?? command.runId);
-    // Whoever asks again for a run that has ended is told of its end at once.
-    const refsOfEnd = letter.notifyEnd && again !== undefined ? texts.missingEnd(again) : [];
-    if (again !== undefined && refsOfEnd.length > 0) return { runId: again.runId, refs: refsOfEnd };
     if (known !== undefined) {
       this.#repeat(letter, command, known, turn);
       if (again !== undefined) actors.rest(again);
@@ -204,20 +193,12 @@ export class Decider {
       refuse(letter, pinned, turn);
       return undefined;
     }
-    const held = this.#heldStart(command, pinned, turn);
-    if (held !== undefined) return held;
+    if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
+    if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
     if (letter.notifyEnd && letter.origin !== null) this.#ends.add(command.runId, letter.origin, letter.ref);
     this.#begin(command, pinned, turn, seed);
-    if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
     if (letter.origin !== null) turn.reply(letter.origin, done(letter.ref, command.runId, false, 1));
     return undefined;
-  }
-
-  /** Why a run cannot begin yet. */
-  #heldStart(command: StartRun, { plan }: PinnedPlan, turn: Turn): Held | undefined {
-    if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
-    const refs = this.#memory.texts.missingInput(command.input, plan.parsed);
-    return refs.length > 0 ? { runId: command.runId, refs } : undefined;
   }
 
   /** Begins a run that nobody knows. */
@@ -226,9 +207,7 @@ export class Decider {
     const from = mark(turn);
     decide(decision, command);
     if (decision.run === undefined) throw new Error(`Starting ${command.runId} made no run.`);
-    const actor = this.#memory.actors.add(decision.run, pinned.plan, turn.position);
-    actor.hasBlobs = typeof command.input !== "string";
-    this.#settle(actor, turn, from);
+    this.#settle(this.#memory.actors.add(decision.run, pinned.plan, turn.position), turn, from);
   }
 
   /** The pinned plan of a start's workflow; pins it in this very turn the first time (DESIGN §6a). */
@@ -259,11 +238,13 @@ export class Decider {
       events: turn.events,
       reactions: turn.reactions,
       blobText: this.#memory.texts.text,
+      lost: NO_BLOBS,
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
       advanceAsked: false,
       canOrder: !this.#memory.ways.full,
       roomAwaited: false,
+      loadAsked: false,
     };
   }
 
@@ -304,6 +285,7 @@ export class Decider {
       case "timer":
       case "advance":
       case "await-room":
+      case "load":
         return;
     }
   }
@@ -313,9 +295,6 @@ export class Decider {
     this.#memory.actors.grow(actor, payloadCharacters(event));
     switch (event.type) {
       case "step-completed":
-        if (typeof event.output !== "string") actor.hasBlobs = true;
-        forgetTask(actor, event.step, event.item);
-        return;
       case "attempt-failed":
       case "attempt-cancelled":
         forgetTask(actor, event.step, event.item);
@@ -353,7 +332,7 @@ export class Decider {
   }
 
   #tellEnd(actor: Actor, origin: Origin, ref: number, turn: Turn): void {
-    const end = runEnd(actor, this.#memory.texts.text, ref);
+    const end = runEnd(actor, ref);
     if (end !== undefined) turn.end(origin, end);
   }
 

@@ -1,4 +1,5 @@
 // The bounds of one shard, each with its reason (I9).
+import { BLOBS_READ_BYTES_MAX } from "@millrace/core/run/blobs.ts";
 import { COMMAND_RECORD_BYTES_MAX } from "@millrace/core/run/decision.ts";
 import { RECORD_BYTES_MAX } from "@millrace/journal/journal.ts";
 import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
@@ -60,8 +61,16 @@ export const TIMER_WINDOW_MS = 60_000;
 /** How many timers or runs are read from the store at a time. */
 export const STORE_PAGE = 1_000;
 
-/** Text of blobs that expressions or joined lists need, kept for the next look. */
+/** Texts of blobs that are kept after an expression read them. */
 export const BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;
+/**
+ * Loads of blobs at a time, each of at most BLOBS_READ_BYTES_MAX: Node.js reads files on four threads, so that more would
+ * hold more and bring nothing sooner.
+ */
+export const LOADS_MAX = 4;
+
+// What a load brought must still be there when its run goes on.
+if (BLOBS_READ_BYTES_MAX > BLOB_TEXT_BYTES_MAX) throw new Error("A load brings more text than is kept.");
 /** How often a full disk is tried again. */
 export const FULL_RETRY_MS = 500;
 /** How often a journal whose last append is unknown is opened again, until it opens. */
@@ -73,6 +82,8 @@ export const MESSAGES_WAITING_MAX = 20_000;
 export const FLYING_MAX = 512;
 /** … and so many of one way: what a receiver cannot take it refuses all over again. */
 export const FLIGHT_MESSAGES_MAX = 64;
+/** Large payloads copied at a time for the runs that get them, each of at most 4 MiB. */
+export const COPIES_MAX = 4;
 /** Messages nobody answered are sent again: longer than a link waits for an answer itself. */
 export const UNANSWERED_MS = 10_000;
 /** After a flight that brought nothing; doubles up to the second. */

@@ -5,6 +5,7 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import type { TaskSink } from "@millrace/link/link.ts";
 import type { Store } from "@millrace/store/store.ts";
 import { Actors } from "./actors.ts";
+import { BlobLoads } from "./blob-loads.ts";
 import { BlobTexts } from "./blob-texts.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
 import { Keys } from "./keys.ts";
@@ -18,6 +19,7 @@ export interface ShardMemory {
   readonly keys: Keys;
   readonly ways: Ways;
   readonly texts: BlobTexts;
+  readonly loads: BlobLoads;
   readonly dispatch: Dispatch;
   readonly timers: Timers;
 }
@@ -32,7 +34,9 @@ export interface MemoryParts {
 export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonly TaskSink[]): ShardMemory {
   const plans = new Plans();
   const actors = new Actors(store, plans);
-  const texts = new BlobTexts(blobs, clock);
-  const dispatch = new Dispatch(texts, sinks);
-  return { plans, actors, keys: new Keys(store), ways: new Ways(store), texts, dispatch, timers: new Timers() };
+  const texts = new BlobTexts(blobs);
+  const loads = new BlobLoads(texts, clock);
+  const dispatch = new Dispatch(sinks);
+  const ways = new Ways(store);
+  return { plans, actors, keys: new Keys(store), ways, texts, loads, dispatch, timers: new Timers() };
 }

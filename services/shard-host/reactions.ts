@@ -25,7 +25,7 @@ function withdraw(order: Withdrawal, { dispatch }: ShardMemory, post: (letter: L
 
 /** Performs one reaction: of a durable turn, or owed after a take-over. */
 export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: Letter) => void): void {
-  const { actors, dispatch, timers, ways } = memory;
+  const { actors, dispatch, loads, timers, ways } = memory;
   switch (reaction.type) {
     case "dispatch": {
       const actor = actors.live.get(reaction.runId);
@@ -43,7 +43,13 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
     }
     case "advance": {
       const actor = actors.live.get(reaction.runId);
-      if (actor !== undefined) post(internal({ type: "advance", tenant: actor.tenant, runId: reaction.runId }));
+      if (actor !== undefined)
+        post(internal({ type: "advance", tenant: actor.tenant, runId: reaction.runId, lost: [] }));
+      return;
+    }
+    case "load": {
+      const actor = actors.live.get(reaction.runId);
+      if (actor !== undefined) loads.order(actor, reaction.blobs);
       return;
     }
     case "await-room": {

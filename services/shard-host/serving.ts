@@ -30,8 +30,6 @@ export interface ShardParts {
   readonly tellWatchers: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
   readonly broken: (error: unknown, lost: readonly Turn[]) => void;
-  /** Something waits in the mailbox. */
-  readonly wake: () => void;
 }
 
 export interface Serving {
@@ -98,6 +96,7 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
   const outbox = new Outbox({
     ...{ memory, blobs: options.blobs, clock, submit: options.submit, wake },
     post: (letter) => mailbox.push(letter),
+    unreadable: (reason) => observer.unreadable(reason),
   });
   const loop: TurnLoop = new TurnLoop({
     memory,
@@ -107,7 +106,6 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     mailbox,
     clock,
     observer,
-    wakeShard: parts.wake,
     performed: (turn) => {
       if (turn.sent.length > 0) outbox.send(turn.sent);
       if (turn.watched.size > 0) parts.tellWatchers(turn);

@@ -45,6 +45,8 @@ export interface ShardObserver {
     readonly ms: number;
     readonly reason: string;
   }): void;
+  /** Some blob that a run reads cannot be read now; the run waits, and it is tried again. */
+  unreadable(reason: string): void;
   /** Memory was dropped and is read back. */
   failed(reason: string): void;
 }

@@ -60,7 +60,6 @@ export class Shard {
       watches: this.#watches,
       sinks: this.#sinks,
       tellWatchers: (turn) => this.#tellWatchers(turn.watched),
-      wake: () => this.wake(),
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
         if (this.#phase.type === "serving") this.#endServing(this.#phase.serving);
@@ -324,16 +323,7 @@ export class Shard {
         continue;
       }
       const watchers = this.#ends.take(runId) ?? [];
-      if (actor !== undefined) this.#tellEnd(memory, actor, watchers);
-    }
-  }
-
-  #tellEnd(memory: ShardMemory, actor: Actor, watchers: readonly EndWatcher[]): void {
-    const refs = memory.texts.missingEnd(actor);
-    if (refs.length > 0) return memory.texts.load(actor.runId, refs, () => this.#tellEnd(memory, actor, watchers));
-    for (const { origin, ref } of watchers) {
-      const end = runEnd(actor, memory.texts.text, ref);
-      if (end !== undefined) origin.ended([end]);
+      if (actor !== undefined) tellEnd(actor, watchers);
     }
   }
 
@@ -369,6 +359,13 @@ function noRoom({ memory }: Serving, command: ShardCommand): Refusal | null {
   // Not children: shards that refuse each other's would never have room again.
   if (command.type === "start" && memory.ways.full) return overloaded("Messages to other runs wait.");
   return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
+}
+
+function tellEnd(actor: Actor, watchers: readonly EndWatcher[]): void {
+  for (const { origin, ref } of watchers) {
+    const end = runEnd(actor, ref);
+    if (end !== undefined) origin.ended([end]);
+  }
 }
 
 function refuse({ origin, ref }: Letter, refusal: Refusal): void {

@@ -1,5 +1,7 @@
 import { BYTES_PER_UNIT_MAX, COMMAND_RECORD_BYTES_MAX } from "@millrace/core/run/decision.ts";
+import { parseDefinition } from "@millrace/definition/parse.ts";
 import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
+import { DEFINITION_BYTES_MAX, type Definition } from "@millrace/model/definition.ts";
 import { INLINE_PAYLOAD_BYTES_MAX, json } from "@millrace/model/payload.ts";
 import { describe, expect, it } from "vitest";
 import { MAILBOX_CALLS_MAX, MAILBOX_STARTS_MAX, TURN_BYTES_MAX } from "./limits.ts";
@@ -216,4 +218,35 @@ describe("the largest definition", () => {
     expect(bench.failures).toEqual([]);
     expect(await bench.ask(bench.startOf("one"))).toMatchObject({ type: "done" });
   });
+
+  it("I8: is taken to the byte; a larger one, registered by another build, is refused without a trace", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    for (const [name, bytes] of [
+      ["most", DEFINITION_BYTES_MAX],
+      ["more", DEFINITION_BYTES_MAX + 1],
+    ] as const)
+      bench.enter(definitionOf(name, bytes));
+    const before = bench.log.tail.position;
+    expect(await bench.ask(bench.startOf("more"))).toMatchObject({
+      refusal: { code: "WORKFLOW_INVALID", field: "workflow", message: expect.stringContaining("262144 bytes") },
+    });
+    expect(bench.log.tail.position).toBe(before);
+    expect(await bench.ask(bench.startOf("most"))).toMatchObject({ type: "done" });
+    expect(bench.failures).toEqual([]);
+  });
 });
+
+/** A definition with so many bytes of JSON, spread over steps. */
+function definitionOf(name: string, bytes: number): Definition {
+  const parsed = parseDefinition(`name: ${name}\nsteps:\n  a: { uses: work, with: "" }\n`);
+  if (parsed.type === "problems") throw new Error(JSON.stringify(parsed.problems));
+  const { definition } = parsed;
+  const padded = (more: number): Definition => {
+    const pads = Array.from({ length: 8 }, (_, at) => "x".repeat(Math.floor((more + at) / 8)));
+    return {
+      ...definition,
+      steps: pads.flatMap((pad, at) => definition.steps.map((step) => ({ ...step, name: `s${at}`, with: pad }))),
+    };
+  };
+  return padded(bytes - Buffer.byteLength(JSON.stringify(padded(0))));
+}

@@ -10,12 +10,12 @@ import type { AppendOutcome } from "@millrace/journal/journal.ts";
 import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { Position } from "@millrace/model/ids.ts";
 import type { Commit } from "./commit.ts";
-import type { Decider, Missing } from "./decider.ts";
+import type { Decider } from "./decider.ts";
 import { OVERLAY_BYTES_MAX, SEND_AT_ONCE_COMMANDS, TURN_BYTES_MAX, TURN_CLOCK_CHECK, TURN_MS_MAX } from "./limits.ts";
 import type { Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import type { Outbox } from "./outbox/outbox.ts";
-import { performTurn } from "./reactions.ts";
+import { internal, performTurn } from "./reactions.ts";
 import type { ShardObserver } from "./shard-options.ts";
 import { Turn } from "./turn.ts";
 
@@ -30,8 +30,6 @@ export interface LoopScene {
   readonly mailbox: Mailbox;
   readonly clock: Clock;
   readonly observer: ShardObserver;
-  /** Wakes the loop that serves by then, which may be another one. */
-  readonly wakeShard: () => void;
   /** After a turn's reactions: watchers, timers, checkpoints. */
   readonly performed: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
@@ -62,6 +60,8 @@ export class TurnLoop {
 
   constructor(scene: LoopScene) {
     this.#scene = scene;
+    const { memory, observer } = scene;
+    memory.loads.listen({ ready: () => this.wake(), unreadable: (reason) => observer.unreadable(reason) });
   }
 
   /** Something waits in the mailbox: takes a turn soon. */
@@ -87,6 +87,7 @@ export class TurnLoop {
   /** Ends the loop; what is in flight is no longer listened to. */
   end(): Turn[] {
     this.#ended = true;
+    this.#scene.memory.loads.end();
     const lost = [this.#inFlight, this.#open].filter((turn) => turn !== null);
     this.#inFlight = null;
     this.#open = null;
@@ -115,7 +116,7 @@ export class TurnLoop {
 
   #decide(): void {
     const { mailbox, clock, decider, memory, outbox } = this.#scene;
-    this.#more = mailbox.size > 0 || this.#again !== null;
+    this.#more = this.#waits;
     if (!this.#more && !outbox.acksDue) return;
     const turn = (this.#open ??= this.#newTurn());
     if (turn.bytes <= TURN_BYTES_MAX) outbox.takeAcks((acked) => decider.acknowledge(acked, turn));
@@ -123,20 +124,29 @@ export class TurnLoop {
     const intake = !memory.actors.room.full && memory.actors.overlayBytes < OVERLAY_BYTES_MAX;
     const untilMs = clock.monotonicMs() + TURN_MS_MAX;
     for (let taken = 1; turn.bytes <= TURN_BYTES_MAX; taken++) {
-      const letter = this.#again ?? mailbox.take(intake);
+      const letter = this.#again ?? this.#loaded() ?? mailbox.take(intake);
       this.#again = null;
       if (letter === undefined) {
         this.#more = false;
         return;
       }
-      const missing = decider.decide(letter, turn, seed);
-      if (missing === "next-turn") {
+      if (decider.decide(letter, turn, seed) === "next-turn") {
         this.#again = letter;
         return;
       }
-      if (missing !== undefined) this.#load(letter, missing);
       if (taken % TURN_CLOCK_CHECK === 0 && clock.monotonicMs() > untilMs) return;
     }
+  }
+
+  get #waits(): boolean {
+    const { mailbox, memory } = this.#scene;
+    return mailbox.size > 0 || this.#again !== null || memory.loads.ready;
+  }
+
+  /** What a run waits for that has its texts: ahead of the mailbox, so that they are not held for long. */
+  #loaded(): Letter | undefined {
+    const advance = this.#scene.memory.loads.take();
+    return advance === undefined ? undefined : internal(advance);
   }
 
   #newTurn(): Turn {
@@ -175,7 +185,7 @@ export class TurnLoop {
     performTurn(turn, memory, (letter) => mailbox.push(letter));
     this.#releaseHeld();
     performed(turn);
-    if (mailbox.size > 0 || this.#again !== null) this.wake();
+    if (this.#waits) this.wake();
   }
 
   #releaseHeld(): void {
@@ -191,14 +201,6 @@ export class TurnLoop {
     const quiet = this.#quiet;
     this.#quiet = [];
     for (const callback of quiet) callback();
-    if (this.#scene.mailbox.size > 0 || this.#again !== null) this.wake();
-  }
-
-  /** Loads what a letter's decision will read, then puts it back. */
-  #load(letter: Letter, missing: Missing): void {
-    this.#scene.memory.texts.load(missing.runId, missing.refs, () => {
-      this.#scene.mailbox.push(letter);
-      this.#scene.wakeShard();
-    });
+    if (this.#waits) this.wake();
   }
 }

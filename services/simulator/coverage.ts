@@ -30,6 +30,7 @@ const FAULT_KINDS = [
   ...["worker died", "worker reconnected", "worker silent", "worker drained"],
   ...["result twice", "result late", "result never", "blob of a result"],
   ...["message lost", "message twice", "message late", "answer lost", "answer twice", "answer late"],
+  ...["blob unreadable", "blob slow", "blob lost"],
 ].map((name) => `fault: ${name}`);
 
 const ANSWER_KINDS = [

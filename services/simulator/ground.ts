@@ -19,6 +19,7 @@ export function ground(world: World): Ground {
     disks: world.disks,
     registry: world.registry,
     blobs: world.blobs,
+    blobTap: () => ({ reading: (runId, ref) => world.chaos.blobRead(runId, ref) }),
     journalTap: (server, shard) => journalTap(world, server, shard, disk(shard)),
     storeTap: (server, shard) => storeTap(world, server, shard),
     linkTap: () => ({
@@ -40,6 +41,7 @@ export function ground(world: World): Ground {
         world.trace(`process ${server.serial} shard ${shard} is back: ${records} records, ${live} live, term ${term}`),
       appended() {},
       checkpointed: ({ outcome }) => world.trace(`process ${server.serial} shard ${shard} checkpoint ${outcome}`),
+      unreadable: (reason) => world.trace(`process ${server.serial} shard ${shard} cannot read a blob: ${reason}`),
       failed: (reason) => {
         world.trace(`process ${server.serial} shard ${shard} failed: ${reason}`);
         world.see({ type: "disturbed" });

@@ -125,7 +125,8 @@ function randomTask(prng: Prng): Pick<StepDefinition, "uses" | "attemptTimeoutMs
 function randomCondition(prng: Prng, needs: readonly string[]): string | null {
   if (!prng.chance(0.25)) return null;
   const need = pickAny(prng, needs);
-  if (need !== undefined && prng.chance(0.4)) return `steps.${need}.status == "completed"`;
+  if (need !== undefined && prng.chance(0.4))
+    return pick(prng, [`steps.${need}.status == "completed"`, `steps.${need}.output != ${prng.below(6)}`]);
   return `input.n > ${prng.below(6)}`;
 }
 

@@ -15,6 +15,7 @@ import type { ShardObserver } from "@millrace/shard-host/shard-options.ts";
 import { type MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
 import { FaultyLink, type LinkTap } from "./faults/faulty-link.ts";
+import { type BlobTap, TappedBlobs } from "./faults/tapped-blobs.ts";
 import { type JournalTap, TappedJournal } from "./faults/tapped-journal.ts";
 import { type StoreTap, TappedStore } from "./faults/tapped-store.ts";
 import { GatedClock } from "./gated-clock.ts";
@@ -31,6 +32,7 @@ export interface Ground {
   readonly disks: readonly Disk[];
   readonly registry: MemoryLog;
   readonly blobs: Blobs;
+  blobTap(): BlobTap;
   journalTap(server: Server, shard: number): JournalTap;
   storeTap(server: Server, shard: number): StoreTap;
   linkTap(): LinkTap;
@@ -90,7 +92,7 @@ export class Server {
         return new TappedJournal(await openMemoryJournal(log, clock), tap);
       },
       store: new TappedStore(inner, ground.storeTap(this, index)),
-      blobs: ground.blobs,
+      blobs: new TappedBlobs(ground.blobs, ground.blobTap(), clock),
       clock,
       submit: (origin, batch) => this.#link.submit(origin, batch),
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),

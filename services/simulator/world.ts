@@ -14,7 +14,7 @@ import type { Definition } from "@millrace/model/definition.ts";
 import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { MemoryDisk } from "@millrace/store/memory/memory-store.ts";
-import { burst, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
+import { burst, burstSize, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
 import { Client, workflowNames } from "./actors/client.ts";
 import { tidyUp } from "./actors/janitor.ts";
 import type { Scene } from "./actors/scene.ts";
@@ -213,6 +213,11 @@ export class World implements Scene, Victim {
     void this.#server.registry.register(tenant, this.#flow(name), "");
   }
 
+  lostBlob(runId: RunId): void {
+    this.trace(`a blob of run ${runId} is lost`);
+    this.see({ type: "blob-lost", runId });
+  }
+
   // Processes.
 
   #boot(): void {
@@ -388,10 +393,4 @@ export class World implements Scene, Victim {
         );
     this.see({ type: "over" });
   }
-}
-
-/** Mostly one that the mailbox takes whole, so that a quiet tenant's start waits with it; else one beyond any small bound. */
-function burstSize(prng: Prng): number {
-  const drawn = prng.below(300);
-  return drawn < 210 ? 60 + (drawn % 90) : 100 + drawn;
 }

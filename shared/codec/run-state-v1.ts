@@ -3,6 +3,7 @@
 //   0 pending · 1 skipped · 2 done · 3 faulted · 4 sleeping · 5 waiting · 6 items
 //   10 scheduled · 11 backoff · 12 completed · 13 failed · 14 abandoned   (an item never scheduled: null)
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
+import type { Payload } from "@millrace/model/payload.ts";
 import type {
   AttemptLog,
   BufferedSignal,
@@ -206,8 +207,17 @@ function readItems(from: ValueReader, base: number): StepItems {
   const completed = from.number();
   const count = from.number();
   const tasks: (TaskState | null)[] = [];
-  for (let item = 0; item < count; item++) tasks.push(from.isNull() ? null : readTask(from.number(), from, base));
-  return { status, sinceMs, endedMs, items, tasks, next, open, completed };
+  let outputBytes = 0;
+  for (let item = 0; item < count; item++) {
+    const task = from.isNull() ? null : readTask(from.number(), from, base);
+    tasks.push(task);
+    if (task?.status === "completed") outputBytes += 1 + bytesOf(task.output);
+  }
+  return { status, sinceMs, endedMs, items, tasks, next, open, completed, outputBytes };
+}
+
+function bytesOf(payload: Payload): number {
+  return typeof payload === "string" ? Buffer.byteLength(payload) : payload.bytes;
 }
 
 function readTask(code: number, from: ValueReader, base: number): TaskState {

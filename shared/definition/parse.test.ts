@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compilePlan } from "@millrace/core/plan/compile.ts";
+import type { Plan } from "@millrace/core/plan/plan.ts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseDefinition } from "./parse.ts";
@@ -78,7 +79,8 @@ test("what is accepted survives the registry: as JSON it compiles to the same pl
   const definition = definitionOf(ORDER_PAID);
   const stored: typeof definition = JSON.parse(JSON.stringify(definition));
   expect(stored).toEqual(definition);
-  expect(compilePlan(stored).parsed).toEqual(compilePlan(definition).parsed);
+  const shapeOf = (plan: Plan) => plan.steps.map(({ needs, reads }) => ({ needs, reads }));
+  expect(shapeOf(compilePlan(stored))).toEqual(shapeOf(compilePlan(definition)));
 });
 
 test("JSON is read like YAML", () => {

@@ -177,6 +177,11 @@ export const FAILURES = {
     message: "An expression gave a value of the wrong type for its place.",
     guidance: "An if needs a boolean, a forEach a list, a sleep a duration or a time; convert the value.",
   },
+  BLOB_LOST: {
+    class: "permanent",
+    message: "A large payload that the step reads is gone from the blob store, or damaged there.",
+    guidance: "Bring the blobs folder back from a backup and retry the run, or start a new run.",
+  },
   OUTPUT_NOT_JSON: {
     class: "permanent",
     message: "The worker sent an output that is not valid UTF-8 JSON.",

@@ -3,7 +3,7 @@
 
 import type { RunFailure } from "@millrace/model/failure.ts";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
-import type { Payload } from "@millrace/model/payload.ts";
+import type { PassedPayload } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
@@ -36,7 +36,7 @@ export interface RunEnd {
   readonly runId: RunId;
   readonly epoch: number;
   readonly status: EndStatus;
-  readonly output: Payload | null;
+  readonly output: PassedPayload | null;
   readonly failure: RunFailure | null;
   /** The name of the step that failed; empty if none. */
   readonly failedStep: string;

@@ -20,6 +20,12 @@ export interface BlobRef {
 /** JSON text of at most {@link INLINE_PAYLOAD_BYTES_MAX} bytes, or a reference to a larger one. */
 export type Payload = Json | BlobRef;
 
+/**
+ * A value passed on whole, to a worker or to whoever hears of a run's end: a payload, or the outputs of a `forEach`'s
+ * items in order, some of them blobs. Whoever needs its text makes one list of these.
+ */
+export type PassedPayload = Payload | readonly Payload[];
+
 /** Payloads above this many UTF-8 bytes become blobs (DESIGN §5). */
 export const INLINE_PAYLOAD_BYTES_MAX = 64 * 1024;
 

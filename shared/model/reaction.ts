@@ -1,5 +1,6 @@
 import type { RunId } from "./ids.ts";
 import type { RunMessage } from "./messages.ts";
+import type { BlobRef } from "./payload.ts";
 import type { EndStatus } from "./run-state.ts";
 
 /** Everything the core may ask of the world. Each leaves when the record that makes it true is durable (I1). */
@@ -23,6 +24,11 @@ export type Reaction =
   | { readonly type: "await-room"; readonly runId: RunId }
   /** Tell another run. */
   | { readonly type: "send"; readonly message: RunMessage }
+  /**
+   * Bring the texts of these blobs, which an expression reads, then send `advance`. A run may ask again meanwhile: one load
+   * at a time is enough, since its `advance` asks for what is still missing.
+   */
+  | { readonly type: "load"; readonly runId: RunId; readonly blobs: readonly BlobRef[] }
   | { readonly type: "ended"; readonly runId: RunId; readonly epoch: number; readonly status: EndStatus };
 
 /** The instant a decision is made at, and the only randomness it may use. */

@@ -1,7 +1,7 @@
 import type { Failure } from "./failure.ts";
 import type { RunId, Slot, TenantId, WorkflowName } from "./ids.ts";
 import type { ChildPlace, Lane, ParentRef } from "./messages.ts";
-import type { Payload } from "./payload.ts";
+import type { BlobRef, Payload } from "./payload.ts";
 import type { EndStatus } from "./run-state.ts";
 import type { TaskResult } from "./task.ts";
 
@@ -71,11 +71,13 @@ export interface TimerDue {
   readonly tenant: TenantId;
   readonly runId: RunId;
 }
-/** Go on scheduling where the last command's budget ran out. */
+/** Go on where the last command's budget ran out, or where texts of blobs were missing. */
 export interface AdvanceRun {
   readonly type: "advance";
   readonly tenant: TenantId;
   readonly runId: RunId;
+  /** Of the blobs the run asked for, those that are gone or damaged: they will never be read. */
+  readonly lost: readonly BlobRef[];
 }
 
 /** What became of a child, told to its parent once. */

@@ -151,6 +151,8 @@ export interface StepItems {
   open: number;
   /** How many are completed. */
   completed: number;
+  /** Bytes of the completed ones' outputs, a comma each: what their list would have. Not stored: it follows from them. */
+  outputBytes: number;
 }
 
 export type StepState =

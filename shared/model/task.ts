@@ -1,6 +1,6 @@
 import type { Failure } from "./failure.ts";
 import type { RunId, TenantId, WorkerName, WorkflowName } from "./ids.ts";
-import type { Payload } from "./payload.ts";
+import type { PassedPayload, Payload } from "./payload.ts";
 
 /** Names one attempt of one step (or item) of one epoch of a run. A result must carry it unchanged (I3). */
 export interface TaskToken {
@@ -21,8 +21,8 @@ export interface Task extends TaskToken {
   readonly stepName: string;
   /** What the worker registered a handler for. */
   readonly taskType: string;
-  /** JSON text, or a reference the gateway resolves before it sends the task on. */
-  readonly input: Payload;
+  /** JSON text, or references the gateway resolves before it sends the task on. */
+  readonly input: PassedPayload;
   /** The same for all automatic attempts of this step or item in this epoch. */
   readonly idempotencyKey: string;
   /** From dispatch to result, ms. */

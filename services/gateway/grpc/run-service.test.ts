@@ -2,7 +2,7 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { isRunId, slotOfKey, slotOfRun } from "@millrace/core/run-id.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import { runId, tenantId } from "@millrace/model/ids.ts";
-import { PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
+import { json, PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { StartRun } from "@millrace/model/run-commands.ts";
 import { callFailureOf, type FailedCall } from "@millrace/rpc/call-failure.ts";
 import { deadlineIn } from "@millrace/rpc/client.ts";
@@ -284,6 +284,20 @@ describe("SubmitRuns", () => {
     const large = Buffer.from(JSON.stringify("y".repeat(200_000)));
     const { ended } = await submit([frame([1], SubmitAnswers.ENDS, { input: large })]).ended();
     expect(ended[0]?.output.equals(large)).toBe(true);
+  });
+
+  it("puts a list of outputs, some of them blobs, together; one that is gone leaves it empty", async () => {
+    const large = JSON.stringify("z".repeat(100_000));
+    const gone = { sha256: "0".repeat(64), bytes: 70_000 };
+    served.shards.reply = (envelope) => {
+      const { runId: id } = envelope.command;
+      void served.blobs.put(id, Buffer.from(large)).then((ref) => {
+        served.shards.end(id, { output: envelope.ref === 1 ? [ref, json("2")] : [ref, gone] });
+      });
+      return done(envelope);
+    };
+    const { ended } = await submit([frame([1, 2], SubmitAnswers.ENDS)]).ended();
+    expect(ended.map(({ output }) => output.toString())).toEqual([`[${large},2]`, ""]);
   });
 
   it("forgets a caller that goes away, and the runs go on", async () => {

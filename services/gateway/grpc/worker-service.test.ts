@@ -1,5 +1,5 @@
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
-import { json, type Payload } from "@millrace/model/payload.ts";
+import { type BlobRef, json, type Payload } from "@millrace/model/payload.ts";
 import { FailureClass } from "@millrace/rpc/generated/millrace/v1/failures.ts";
 import type {
   ConnectRequest,
@@ -76,6 +76,8 @@ const result = (over: Partial<TaskResult> = {}): TaskResult => ({
   logs: Buffer.alloc(0),
   ...over,
 });
+
+const GONE: BlobRef = { sha256: "0".repeat(64), bytes: 70_000 };
 
 const recorded = () =>
   served.shards.handed.flatMap(({ envelope: { command } }) => (command.type === "result" ? [command.result] : []));
@@ -195,6 +197,34 @@ describe("Connect", () => {
     served.shards.enqueue(makeTask(5, { input: ref }));
     await expect.poll(() => worker.tasks()[0]?.input.equals(input)).toBe(true);
     worker.send({ results: [result({ runId: makeTask(5).runId })], frame: 1 });
+    await worker.finish();
+  });
+
+  it("sends a list of outputs, some of them blobs, as one input", async () => {
+    const { runId } = makeTask(5);
+    const large = JSON.stringify("i".repeat(100_000));
+    const ref = await served.blobs.put(runId, Buffer.from(large));
+    const worker = new TestWorker();
+    worker.send({ hello: hello(), credits: 1 });
+    served.shards.enqueue(makeTask(5, { input: [json("1"), ref, json("[]"), ref] }));
+    await expect.poll(() => worker.tasks()[0]?.input.toString()).toBe(`[1,${large},[],${large}]`);
+    worker.send({ results: [result({ runId })], frame: 1 });
+    await worker.finish();
+  });
+
+  it.each<[string, Payload | readonly Payload[]]>([
+    ["is gone", GONE],
+    ["is gone from a list", [json("1"), GONE]],
+    ["is damaged", GONE],
+  ])("fails a task for good whose blob %s", async (what, input) => {
+    served.blobs.damaged = what === "is damaged";
+    const worker = new TestWorker();
+    worker.send({ hello: hello(), credits: 1 });
+    served.shards.enqueue(makeTask(5, { input }));
+    await expect
+      .poll(recorded)
+      .toMatchObject([{ outcome: { type: "failed", failure: { code: "BLOB_LOST", class: "permanent" } } }]);
+    served.blobs.damaged = false;
     await worker.finish();
   });
 

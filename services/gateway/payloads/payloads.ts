@@ -1,9 +1,16 @@
 // Payloads on their way in and out: checked, large ones durable as blobs before anything names them, and read back.
 
 import { type Blobs, BlobsFull } from "@millrace/blobs/blobs.ts";
+import { isBlobRef } from "@millrace/core/run/input.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { RunId } from "@millrace/model/ids.ts";
-import { INLINE_PAYLOAD_BYTES_MAX, type Json, PAYLOAD_BYTES_MAX, type Payload } from "@millrace/model/payload.ts";
+import {
+  INLINE_PAYLOAD_BYTES_MAX,
+  type Json,
+  PAYLOAD_BYTES_MAX,
+  type PassedPayload,
+  type Payload,
+} from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import { jsonText } from "./json-text.ts";
 
@@ -51,9 +58,24 @@ export function isRefusal(value: Payload | Refusal): value is Refusal {
   return typeof value === "object" && "code" in value;
 }
 
-/** The text of a payload; undefined = its blob is gone (with its run). */
-export async function loadPayload(blobs: Blobs, runId: RunId, payload: Payload): Promise<Buffer | undefined> {
+/** The text of a payload or of a list of them; undefined = a blob of it is gone (with its run). */
+export async function loadPayload(blobs: Blobs, runId: RunId, payload: PassedPayload): Promise<Buffer | undefined> {
   if (typeof payload === "string") return Buffer.from(payload);
+  if (!isBlobRef(payload)) return await loadList(blobs, runId, payload);
   const bytes = await blobs.get(runId, payload);
   return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
+
+async function loadList(blobs: Blobs, runId: RunId, payloads: readonly Payload[]): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  for (const payload of payloads) {
+    const part = await loadPayload(blobs, runId, payload);
+    if (part === undefined) return undefined;
+    parts.push(parts.length === 0 ? LIST_BEGIN : LIST_COMMA, part);
+  }
+  return Buffer.concat([...parts, LIST_END]);
+}
+
+const LIST_BEGIN = Buffer.from("[");
+const LIST_COMMA = Buffer.from(",");
+const LIST_END = Buffer.from("]");

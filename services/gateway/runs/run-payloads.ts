@@ -1,5 +1,6 @@
 // The texts a run's answers show: what steps refer to is looked up, joined lists are put together, blobs are read.
 import type { Blobs } from "@millrace/blobs/blobs.ts";
+import { isBlobRef } from "@millrace/core/run/input.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import {
   type BlobRef,
@@ -7,6 +8,7 @@ import {
   JSON_NULL,
   type Json,
   json,
+  type PassedPayload,
   type Payload,
   RUN_INPUT,
   type StepInput,
@@ -19,15 +21,12 @@ import { NO_BYTES } from "./messages.ts";
 /** Payload bytes in one answer; what is beyond is left out. Room for the rest of the answer stays. */
 const PAYLOAD_BYTES_IN_ANSWER_MAX = RESPONSE_BYTES_MAX - REQUEST_BYTES_MAX;
 
-/** A payload, or the outputs of a joined step, in order. */
-export type Shown = Payload | readonly Payload[];
-
 /** What a step's input or a run's output refers to; `item` is the ordinal of the forEach item, -1 for none. */
 export function followInput(
   run: RunState,
   definition: Definition,
   at: { step: number; item: number; input: StepInput },
-): Shown {
+): PassedPayload {
   const { input } = at;
   if (typeof input !== "number") return input;
   if (input === RUN_INPUT) return run.input;
@@ -39,14 +38,14 @@ export function followInput(
 }
 
 /** What the run ended with. */
-export function followOutput(run: RunState, definition: Definition): Shown | undefined {
+export function followOutput(run: RunState, definition: Definition): PassedPayload | undefined {
   if (run.output === null) return undefined;
   if (run.output === WRITTEN_INPUT) return json(JSON.stringify(definition.output));
   return followInput(run, definition, { step: -1, item: -1, input: run.output });
 }
 
 /** A step's output as other steps see it: of a joined step the list of its items', of a skipped one null. */
-export function outputOf(step: StepState): Shown {
+export function outputOf(step: StepState): PassedPayload {
   if (step.status === "completed" || step.status === "done") return step.output;
   return step.status === "joined" ? itemOutputs(step) : JSON_NULL;
 }
@@ -69,7 +68,7 @@ export class PayloadTexts {
   }
 
   /** Empty when there is none, its blob is gone, or the answer is full. */
-  bytes(shown: Shown | null | undefined): Buffer {
+  bytes(shown: PassedPayload | null | undefined): Buffer {
     if (shown === null || shown === undefined) return NO_BYTES;
     if (sizeOf(shown) > this.#bytesLeft) return NO_BYTES;
     const bytes = this.#encode(shown);
@@ -77,7 +76,7 @@ export class PayloadTexts {
     return bytes;
   }
 
-  #encode(shown: Shown): Buffer {
+  #encode(shown: PassedPayload): Buffer {
     if (typeof shown === "string") return Buffer.from(shown);
     if (isBlobRef(shown)) {
       const blob = this.#blobs.get(shown.sha256);
@@ -92,7 +91,7 @@ export class PayloadTexts {
 export async function loadBlobs(
   blobs: Blobs,
   run: RunState,
-  shown: Iterable<Shown | null | undefined>,
+  shown: Iterable<PassedPayload | null | undefined>,
 ): Promise<Map<string, Uint8Array>> {
   const loaded = new Map<string, Uint8Array>();
   let bytesLeft = PAYLOAD_BYTES_IN_ANSWER_MAX;
@@ -129,7 +128,7 @@ function* taskPayloads(task: TaskState | null): Generator<Payload | null> {
   for (const attempt of task.log.recent) yield attempt.logs;
 }
 
-function* blobRefs(shown: Iterable<Shown | null | undefined>): Generator<BlobRef> {
+function* blobRefs(shown: Iterable<PassedPayload | null | undefined>): Generator<BlobRef> {
   for (const each of shown) {
     if (each === null || each === undefined || typeof each === "string") continue;
     if (isBlobRef(each)) yield each;
@@ -137,13 +136,9 @@ function* blobRefs(shown: Iterable<Shown | null | undefined>): Generator<BlobRef
   }
 }
 
-function sizeOf(shown: Shown): number {
+function sizeOf(shown: PassedPayload): number {
   // Characters, not bytes: an estimate that decides only whether to try.
   if (typeof shown === "string") return shown.length;
   if (isBlobRef(shown)) return shown.bytes;
   return shown.reduce((sum, each) => sum + sizeOf(each) + 1, 1);
-}
-
-function isBlobRef(shown: Shown): shown is BlobRef {
-  return typeof shown === "object" && "sha256" in shown;
 }

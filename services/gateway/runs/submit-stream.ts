@@ -81,7 +81,7 @@ export class SubmitStream implements Origin {
   readonly #context: Pick<CallContext, "tenant" | "traceparent">;
   readonly #wire: SubmitWire;
   readonly #open = new Map<number, Open>();
-  /** Ends whose output is a blob; each holds its place in `#open` meanwhile. */
+  /** Ends whose output is a blob or has blobs in it; each holds its place in `#open` meanwhile. */
   readonly #largeEnds = new PacedQueue<LargeEnd>((large) => this.#loadEnd(large));
   #answers: SubmitAnswers | null = null;
   #serial = 0;

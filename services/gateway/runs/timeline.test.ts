@@ -243,6 +243,7 @@ describe("forEach", () => {
     next: 3,
     open: 0,
     completed: 3,
+    outputBytes: 12,
   };
   const before: StepState[] = [completed("1"), completed("2", WRITTEN_INPUT)];
 

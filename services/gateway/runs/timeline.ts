@@ -1,12 +1,13 @@
 // A run's state and definition as a timeline. Pure: what is live comes in as a function, what time it is as a number.
 import type { Definition, StepDefinition } from "@millrace/model/definition.ts";
+import type { PassedPayload } from "@millrace/model/payload.ts";
 import type { FailedAttempt, RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
 import { type Attempt, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import type { LiveAttempt } from "../tasks/task-hub.ts";
 import { failureMessage, NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
-import { followInput, outputOf, type PayloadTexts, type Shown } from "./run-payloads.ts";
+import { followInput, outputOf, type PayloadTexts } from "./run-payloads.ts";
 
 /** What a timeline needs beside the run. */
 export interface TimelineSources {
@@ -202,7 +203,7 @@ function attemptMessage(place: Place, attempt: FailedAttempt): Attempt {
   };
 }
 
-function bytes(place: Place, shown: Shown | null | undefined): Buffer {
+function bytes(place: Place, shown: PassedPayload | null | undefined): Buffer {
   return place.sources.texts === null ? NO_BYTES : place.sources.texts.bytes(shown);
 }
 

@@ -1,8 +1,9 @@
 // One worker's stream between its frames on the wire and the hub: fields checked, payloads checked, large ones stored
 // before a result is reported and read before a task is sent. It owns no task: the hub does.
-import type { Blobs } from "@millrace/blobs/blobs.ts";
+import { BlobDamaged, type Blobs } from "@millrace/blobs/blobs.ts";
 import { isRunId } from "@millrace/core/run-id.ts";
 import { failureOf } from "@millrace/errors/failure.ts";
+import type { Failure } from "@millrace/model/failure.ts";
 import { runId, type TenantId } from "@millrace/model/ids.ts";
 import { type Json, PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
@@ -58,7 +59,7 @@ export class WorkerConnection implements WorkerLink {
   readonly #blobs: Blobs;
   readonly #tenant: TenantId;
   readonly #wire: WorkerWire;
-  /** Tasks whose input is a blob: each follows in a frame of its own. At most as many as the worker has credits. */
+  /** Tasks whose input is a blob or has blobs in it: each follows in a frame of its own. At most as many as the worker has credits. */
   readonly #large = new PacedQueue<Task>((task) => this.#sendLarge(task));
   #session: WorkerSession | null = null;
   /** Frames whose payloads are being stored: the stream waits for them, so that there is never a second one. */
@@ -221,15 +222,16 @@ export class WorkerConnection implements WorkerLink {
       const input = await loadPayload(this.#blobs, task.runId, task.input);
       if (this.#over) return true;
       if (input !== undefined) return this.#wire.send({ ...responseOf(NOTHING), tasks: [taskMessage(task, input)] });
-      this.#failTask(task, "Its blob is gone.");
+      this.#failTask(task, failureOf("BLOB_LOST", "A blob of the task's input is gone."));
     } catch (error: unknown) {
-      this.#failTask(task, error instanceof Error ? error.message : String(error));
+      const why = error instanceof Error ? error.message : String(error);
+      const code = error instanceof BlobDamaged ? "BLOB_LOST" : "WORKER_LOST";
+      this.#failTask(task, failureOf(code, `The task's input could not be read: ${why}`));
     }
     return true;
   }
 
-  #failTask(task: Task, why: string): void {
-    const failure = failureOf("WORKER_LOST", `The task's input could not be read. ${why}`);
+  #failTask(task: Task, failure: Failure): void {
     const { runId: id, epoch, step, item, attempt } = task;
     this.#session?.returnTask({
       runId: id,

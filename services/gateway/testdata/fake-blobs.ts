@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { type Blobs, BlobsFull } from "@millrace/blobs/blobs.ts";
+import { BlobDamaged, type Blobs, BlobsFull } from "@millrace/blobs/blobs.ts";
 import type { RunId } from "@millrace/model/ids.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
 
@@ -7,6 +7,7 @@ import type { BlobRef } from "@millrace/model/payload.ts";
 export class FakeBlobs implements Blobs {
   readonly stored = new Map<string, Uint8Array>();
   full = false;
+  damaged = false;
 
   async put(runId: RunId, bytes: Uint8Array): Promise<BlobRef> {
     if (this.full) throw new BlobsFull("no room");
@@ -16,6 +17,7 @@ export class FakeBlobs implements Blobs {
   }
 
   async get(runId: RunId, ref: BlobRef): Promise<Uint8Array | undefined> {
+    if (this.damaged) throw new BlobDamaged(`blob ${ref.sha256} holds other bytes`);
     return this.stored.get(`${runId}/${ref.sha256}`);
   }
 

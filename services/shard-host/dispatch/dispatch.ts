@@ -5,10 +5,9 @@ import { FairQueue } from "@millrace/core/fairness/fair-queue.ts";
 import { inputPayload } from "@millrace/core/run/input.ts";
 import { taskOf } from "@millrace/core/run/task-state.ts";
 import type { TaskSink } from "@millrace/link/link.ts";
-import type { BlobRef } from "@millrace/model/payload.ts";
+import type { StepInput } from "@millrace/model/payload.ts";
 import type { Task } from "@millrace/model/task.ts";
 import type { Actor, DispatchedTask } from "../actors.ts";
-import type { BlobTexts } from "../blob-texts.ts";
 import type { Withdrawal } from "../turn.ts";
 import { fileTask, findTask, tasksOf } from "./run-tasks.ts";
 
@@ -19,7 +18,6 @@ const GONE_MAX = 256;
 
 /** The tasks of one type that wait. */
 interface TypeQueue {
-  readonly type: string;
   readonly queue: FairQueue<DispatchedTask>;
   /** How many of its entries are gone. */
   gone: number;
@@ -29,11 +27,9 @@ export class Dispatch {
   readonly #queues = new Map<string, TypeQueue>();
   /** Task types with something new since the last announcement. */
   readonly #news = new Set<string>();
-  readonly #texts: BlobTexts;
   readonly #sinks: readonly TaskSink[];
 
-  constructor(texts: BlobTexts, sinks: readonly TaskSink[]) {
-    this.#texts = texts;
+  constructor(sinks: readonly TaskSink[]) {
     this.#sinks = sinks;
   }
 
@@ -92,7 +88,7 @@ export class Dispatch {
       const next = of.queue.take();
       if (next === undefined) return false;
       if (next.state === "gone") of.gone--;
-      const task = this.#take(next, of.type);
+      const task = this.#take(next);
       if (task === undefined) continue;
       tasks.push(task);
       taken++;
@@ -111,26 +107,20 @@ export class Dispatch {
     of.gone = 0;
   }
 
-  #take(entry: DispatchedTask, type: string): Task | undefined {
+  #take(entry: DispatchedTask): Task | undefined {
     if (entry.state !== "queued") return undefined;
     const { actor } = entry;
     if (actor.run.epoch !== entry.epoch) return undefined;
     const state = taskOf(actor.run, entry.step, entry.item);
     if (state?.status !== "scheduled" || state.attempt !== entry.attempt) return undefined;
-    const absent = this.#absentBlobs(actor, state.input);
-    if (absent.length > 0) {
-      this.#later(entry, type, absent);
-      return undefined;
-    }
     entry.state = "held";
     return this.#task(entry, state);
   }
 
-  #task(entry: DispatchedTask, state: { readonly input: Task["input"] | number; readonly keyEpoch: number }): Task {
+  #task(entry: DispatchedTask, state: { readonly input: StepInput; readonly keyEpoch: number }): Task {
     const { run, plan } = entry.actor;
     const step = plan.steps[entry.step];
     if (step === undefined) throw new Error(`Run ${entry.runId} has no step ${entry.step}.`);
-    const source = { run, plan, blobText: this.#texts.text };
     return {
       runId: entry.runId,
       epoch: entry.epoch,
@@ -141,37 +131,16 @@ export class Dispatch {
       workflow: run.workflow,
       stepName: step.name,
       taskType: step.uses,
-      input: inputPayload(source, entry, state.input),
+      input: inputPayload({ run, plan }, entry, state.input),
       idempotencyKey: `${entry.runId}-${state.keyEpoch}-${entry.step}-${entry.item + 1}`,
       timeoutMs: step.attemptTimeoutMs,
     };
   }
 
-  /** A list joined from items' outputs is made of texts: blobs among them must be loaded first. */
-  #absentBlobs(actor: Actor, input: Task["input"] | number): BlobRef[] {
-    if (typeof input !== "number" || input < 0) return [];
-    const state = actor.run.steps[input];
-    if (state?.status !== "joined" || !actor.hasBlobs) return [];
-    return this.#texts.absent(
-      state.tasks.flatMap((task) =>
-        task?.status === "completed" && typeof task.output !== "string" ? [task.output] : [],
-      ),
-    );
-  }
-
-  #later(entry: DispatchedTask, type: string, absent: readonly BlobRef[]): void {
-    const again = (): void => {
-      if (entry.state !== "queued") return;
-      this.#queue(type).queue.push(entry.tenant, entry);
-      for (const sink of this.#sinks) sink.demand(type);
-    };
-    this.#texts.load(entry.runId, absent, again);
-  }
-
   #queue(type: string): TypeQueue {
     let of = this.#queues.get(type);
     if (of === undefined) {
-      of = { type, queue: new FairQueue(QUANTUM), gone: 0 };
+      of = { queue: new FairQueue(QUANTUM), gone: 0 };
       this.#queues.set(type, of);
     }
     return of;

@@ -1,28 +1,28 @@
 // Looks up what a message stands for when it is sent: the sender's run is in memory, in the overlay or in the store.
 // What cannot be looked up any more is not made up: the message still goes, since its number counts, and says so.
-import type { Blobs } from "@millrace/blobs/blobs.ts";
+import { BlobDamaged, type Blobs } from "@millrace/blobs/blobs.ts";
 import { BYTES_PER_UNIT_MAX } from "@millrace/core/run/decision.ts";
-import { inputPayload, runOutput } from "@millrace/core/run/input.ts";
+import { inputPayload, isBlobRef, runOutput } from "@millrace/core/run/input.ts";
 import { taskOf } from "@millrace/core/run/task-state.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import type { RunId } from "@millrace/model/ids.ts";
 import type { ChildEnded, ChildRefused, ChildStarted, RunMessage, StartChild } from "@millrace/model/messages.ts";
-import { INLINE_PAYLOAD_BYTES_MAX, type Payload } from "@millrace/model/payload.ts";
+import {
+  type BlobRef,
+  INLINE_PAYLOAD_BYTES_MAX,
+  type Json,
+  type PassedPayload,
+  type Payload,
+} from "@millrace/model/payload.ts";
 import type { MessageContent, SettleChild } from "@millrace/model/run-commands.ts";
 import type { ShardMemory } from "../memory.ts";
 
-/** What a payload belongs to now, and what it is to belong to. */
-interface Journey {
-  readonly from: RunId;
-  readonly to: RunId;
-}
+/** Copies a large payload; resolves to what the message says then. Rejects when that cannot be done now. */
+export type Copying = () => Promise<MessageContent>;
 
 export class Contents {
   readonly #memory: ShardMemory;
   readonly #blobs: Blobs;
-  /** Large payloads are copied one at a time: each may have 4 MiB. */
-  #copying: Promise<unknown> = Promise.resolve();
-
   readonly #refuse: (answer: SettleChild) => void;
 
   /** `refuse` hears of children that cannot be started, for want of their input. */
@@ -32,8 +32,8 @@ export class Contents {
     this.#refuse = refuse;
   }
 
-  /** At once unless there is a blob to be read or written. Rejects when it cannot be; asking again is safe. */
-  of(message: RunMessage): MessageContent | Promise<MessageContent> {
+  /** What a message says; or, with a large payload to be copied first, how to have it. */
+  of(message: RunMessage): MessageContent | Copying {
     const { to, tenant, from } = message;
     switch (message.type) {
       case "stop-child":
@@ -57,9 +57,9 @@ export class Contents {
   }
 
   /** The start of a child; null = its parent has gone on to another epoch, or is past retention. */
-  #start(message: StartChild): MessageContent | Promise<MessageContent> {
+  #start(message: StartChild): MessageContent | Copying {
     const { from, to, tenant, epoch, step, item, attempt, workflow, version } = message;
-    const { actors, texts } = this.#memory;
+    const { actors } = this.#memory;
     const actor = actors.load(from);
     if (actor === undefined) return null;
     const { run, plan } = actor;
@@ -76,18 +76,18 @@ export class Contents {
       ...{ type: "start", runId: to, tenant, workflow, version, input },
       ...{ idempotencyKey: "", inputHash: "", traceparent, parent },
     });
-    const input = inputPayload({ run, plan, blobText: texts.text }, { step, item }, state.input);
+    const input = inputPayload({ run, plan }, { step, item }, state.input);
     actors.rest(actor);
-    const carried = this.#carry(input, message);
-    if (!(carried instanceof Promise)) return command(carried);
-    return carried.then((payload) => {
-      if (payload !== "lost") return command(payload);
+    if (isSmall(input)) return command(input);
+    return async () => {
+      const copy = await this.#copy(input, message);
+      if (copy !== undefined) return command(copy);
       this.#refuse(inputLost(message));
       return null;
-    });
+    };
   }
 
-  #end(message: ChildEnded): MessageContent | Promise<MessageContent> {
+  #end(message: ChildEnded): MessageContent | Copying {
     const actor = this.#memory.actors.load(message.from);
     const { status } = message;
     if (actor === undefined) return status === "completed" ? withoutOutput(message, PAST_RETENTION) : ended(message, 0);
@@ -98,36 +98,53 @@ export class Contents {
     if (run.epoch !== 1) return ended(message, startedMs);
     const failure = run.failure?.failure ?? null;
     const told = (output: Payload | null): SettleChild => ({ ...ended(message, startedMs), output, failure });
-    const output = runOutput({ run, plan, blobText: this.#memory.texts.text });
-    if (output === null) return told(null);
-    const carried = this.#carry(output, message);
-    if (!(carried instanceof Promise)) return told(carried);
-    return carried.then((payload) => (payload === "lost" ? withoutOutput(message, LOST) : told(payload)));
+    const output = runOutput({ run, plan });
+    if (output === null || isSmall(output)) return told(output);
+    return async () => {
+      const copy = await this.#copy(output, message);
+      return copy === undefined ? withoutOutput(message, LOST) : told(copy);
+    };
   }
 
-  /** A payload under the name of the run that gets it: durable there before a command names it (I1). */
-  #carry(payload: Payload, journey: Journey): Payload | Promise<Payload | "lost"> {
-    if (typeof payload === "string" && !isLarge(payload)) return payload;
-    const copied = this.#copying.then(() => this.#copy(payload, journey));
-    this.#copying = copied.catch(() => {});
-    return copied;
+  /**
+   * Stores a large payload under the name of the run that gets it: durable there before a command names it (I1).
+   * undefined = a blob of it is gone or damaged. Rejects when it cannot be read or written now.
+   */
+  async #copy(payload: PassedPayload, { from, to }: RunMessage): Promise<BlobRef | undefined> {
+    const isList = typeof payload === "object" && !isBlobRef(payload);
+    const parts: Uint8Array[] = [];
+    for (const part of isList ? payload : [payload]) {
+      const bytes = typeof part === "string" ? Buffer.from(part) : await this.#read(from, part);
+      if (bytes === undefined) return undefined;
+      if (isList) parts.push(parts.length === 0 ? LIST_BEGIN : LIST_COMMA);
+      parts.push(bytes);
+    }
+    if (isList) parts.push(LIST_END);
+    return this.#blobs.put(to, Buffer.concat(parts));
   }
 
-  async #copy(payload: Payload, { from, to }: Journey): Promise<Payload | "lost"> {
-    if (typeof payload === "string") return this.#blobs.put(to, Buffer.from(payload));
-    const bytes = await this.#blobs.get(from, payload);
-    return bytes === undefined ? "lost" : this.#blobs.put(to, bytes);
+  async #read(from: RunId, ref: BlobRef): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#blobs.get(from, ref);
+    } catch (error: unknown) {
+      if (error instanceof BlobDamaged) return undefined;
+      throw error;
+    }
   }
 }
+
+const LIST_BEGIN = Buffer.from("[");
+const LIST_COMMA = Buffer.from(",");
+const LIST_END = Buffer.from("]");
 
 const LOST = "is lost";
 const PAST_RETENTION = "is past retention";
 
-/** Characters are at most three bytes each: most texts need not be counted. */
-function isLarge(text: string): boolean {
-  return (
-    text.length * BYTES_PER_UNIT_MAX > INLINE_PAYLOAD_BYTES_MAX && Buffer.byteLength(text) > INLINE_PAYLOAD_BYTES_MAX
-  );
+/** Whether a payload travels in events as it is. Most texts need not be counted. */
+function isSmall(payload: PassedPayload): payload is Json {
+  if (typeof payload !== "string") return false;
+  if (payload.length * BYTES_PER_UNIT_MAX <= INLINE_PAYLOAD_BYTES_MAX) return true;
+  return Buffer.byteLength(payload) <= INLINE_PAYLOAD_BYTES_MAX;
 }
 
 /** What every answer to a parent begins with. */

@@ -17,6 +17,7 @@ import type { MessagesAcked } from "@millrace/model/run-events.ts";
 import {
   ACK_DELAY_MS,
   ACKS_A_TURN_MAX,
+  COPIES_MAX,
   FLIGHT_MESSAGES_MAX,
   FLYING_MAX,
   RESEND_BACKOFF_MS,
@@ -27,7 +28,7 @@ import {
 import type { Letter } from "../mailbox.ts";
 import type { ShardMemory } from "../memory.ts";
 import { internal } from "../reactions.ts";
-import { Contents } from "./contents.ts";
+import { Contents, type Copying } from "./contents.ts";
 import type { Outgoing } from "./ways.ts";
 
 export interface OutboxScene {
@@ -38,6 +39,8 @@ export interface OutboxScene {
   readonly submit: (origin: Origin, batch: readonly Envelope[]) => void;
   /** Puts housekeeping into the shard's own mailbox. */
   readonly post: (letter: Letter) => void;
+  /** A blob cannot be read or written now; it is tried again. */
+  readonly unreadable: (reason: string) => void;
   /** There is something in the mailbox, or there are acks to be journaled. */
   readonly wake: () => void;
 }
@@ -55,7 +58,7 @@ interface Line {
   heard: number;
   /** Everything up to here is durable. */
   durable: number;
-  state: "idle" | "queued" | "flying" | "resting";
+  state: "idle" | "queued" | "copying" | "flying" | "resting";
   /** Flights in a row that brought nothing. */
   failures: number;
 }
@@ -68,11 +71,18 @@ interface Flight {
   readonly messages: readonly RunMessage[];
   /** Numbers of those that the receiver has. */
   readonly done: Set<number>;
-  /** The first one's, the others' follow; 0 = they are not sent yet. */
-  firstRef: number;
+  /** The first one's; the others' follow. */
+  readonly firstRef: number;
   unanswered: number;
   retryDelayMs: number;
   cancel: CancelTimer;
+}
+
+/** Messages with large payloads that are to be copied before they leave. */
+interface Departure {
+  readonly line: Line;
+  readonly messages: readonly RunMessage[];
+  readonly contents: readonly (MessageContent | Copying)[];
 }
 
 /** Tenants take turns way by way. */
@@ -86,6 +96,8 @@ export class Outbox implements Origin {
   /** How many messages are under way. */
   readonly #flying: Record<Lane, number> = { start: 0, answer: 0 };
   readonly #flights = new Map<number, Flight>();
+  readonly #departures = new FairQueue<Departure>(QUANTUM);
+  #copying = 0;
   /** Ways with something heard that is not journaled. */
   readonly #heard = new Set<Line>();
   #lastRef = 0;
@@ -195,33 +207,51 @@ export class Outbox implements Origin {
     const from = heard - way.acked;
     const count = Math.min(durable - heard, FLIGHT_MESSAGES_MAX);
     const messages = way.waiting.slice(from, from + count);
+    const contents = messages.map((message) => this.#contents.of(message));
+    if (contents.every(isThere)) return this.#submit(line, messages, contents);
+    line.state = "copying";
+    this.#departures.push(messages[0]?.tenant ?? "", { line, messages, contents });
+    this.#copy();
+  }
+
+  /** Copies large payloads, a few messages' at a time; what is small does not wait for them. */
+  #copy(): void {
+    while (this.#copying < COPIES_MAX) {
+      const departure = this.#departures.take();
+      if (departure === undefined) return;
+      this.#copying++;
+      const { line, messages } = departure;
+      copied(departure).then(
+        (contents) => this.#copied(() => this.#submit(line, messages, contents)),
+        (error: unknown) => {
+          this.#scene.unreadable(error instanceof Error ? error.message : String(error));
+          this.#copied(() => this.#rest(line, 0));
+        },
+      );
+    }
+  }
+
+  #copied(then: () => void): void {
+    if (this.#ended) return;
+    this.#copying--;
+    then();
+    this.#copy();
+  }
+
+  #submit(line: Line, messages: readonly RunMessage[], contents: readonly MessageContent[]): void {
+    const { from, lane } = line.way;
+    const first = line.heard + 1;
+    const firstRef = this.#lastRef + 1;
     const flight: Flight = {
-      ...{ line, first: heard + 1, messages, done: new Set(), firstRef: 0, unanswered: count, retryDelayMs: 0 },
+      ...{ line, first, messages, done: new Set(), firstRef, unanswered: messages.length, retryDelayMs: 0 },
       cancel: () => {},
     };
     line.state = "flying";
-    this.#flying[way.lane] += count;
-    const contents = messages.map((message) => this.#contents.of(message));
-    if (contents.every(isThere)) return this.#submit(flight, contents);
-    Promise.all(contents.map((content) => Promise.resolve(content))).then(
-      (ready) => {
-        if (!this.#ended) this.#submit(flight, ready);
-      },
-      // A blob could not be read or written now.
-      () => {
-        this.#land(flight);
-        this.#depart();
-      },
-    );
-  }
-
-  #submit(flight: Flight, contents: readonly MessageContent[]): void {
-    const { from, lane } = flight.line.way;
-    flight.firstRef = this.#lastRef + 1;
-    const batch = flight.messages.map(({ tenant, to: runId }, index): Envelope => {
+    this.#flying[lane] += messages.length;
+    const batch = messages.map(({ tenant, to: runId }, index): Envelope => {
       const ref = ++this.#lastRef;
       this.#flights.set(ref, flight);
-      const number = flight.first + index;
+      const number = first + index;
       const content = contents[index] ?? null;
       return { ref, command: { type: "message", tenant, runId, from, lane, number, content }, notifyEnd: false };
     });
@@ -237,15 +267,22 @@ export class Outbox implements Origin {
     if (this.#ended) return;
     const { line, messages, done } = flight;
     flight.cancel();
-    if (flight.firstRef > 0) for (const index of messages.keys()) this.#flights.delete(flight.firstRef + index);
+    for (const index of messages.keys()) this.#flights.delete(flight.firstRef + index);
     this.#flying[line.way.lane] -= messages.length;
     const before = line.heard;
     while (done.has(line.heard + 1)) line.heard++;
     if (line.heard > before) this.#hear(line);
-    line.failures = line.heard > before ? 0 : line.failures + 1;
-    if (done.size === messages.length) return this.#queue(line);
+    if (line.heard > before) line.failures = 0;
+    if (done.size === messages.length) this.#queue(line);
+    else this.#rest(line, flight.retryDelayMs);
+  }
+
+  /** Sends nothing on a way for a while. */
+  #rest(line: Line, retryDelayMs: number): void {
+    const { clock } = this.#scene;
     line.state = "resting";
-    this.#scene.clock.after(restMs(line.failures, flight.retryDelayMs, this.#scene.clock.random32()), () => {
+    line.failures++;
+    clock.after(restMs(line.failures, retryDelayMs, clock.random32()), () => {
       if (this.#ended) return;
       this.#queue(line);
       this.#depart();
@@ -269,17 +306,21 @@ export class Outbox implements Origin {
     if (this.#ended) return;
     const { memory, post, wake, clock } = this.#scene;
     const woken = memory.ways.takeAwaiting(WOKEN_A_TIME_MAX);
-    for (const [runId, tenant] of woken) {
-      post(internal({ type: "timer-due", tenant, runId }));
-      post(internal({ type: "advance", tenant, runId }));
-    }
+    for (const [runId, tenant] of woken) post(internal({ type: "advance", tenant, runId, lost: [] }));
     if (woken.length > 0) wake();
     if (woken.length === WOKEN_A_TIME_MAX) clock.soon(() => this.#wakeAwaiting());
   }
 }
 
-function isThere(content: MessageContent | Promise<MessageContent>): content is MessageContent {
-  return !(content instanceof Promise);
+function isThere(content: MessageContent | Copying): content is MessageContent {
+  return typeof content !== "function";
+}
+
+/** One after the other: each may have 4 MiB. */
+async function copied({ contents }: Departure): Promise<MessageContent[]> {
+  const ready: MessageContent[] = [];
+  for (const content of contents) ready.push(isThere(content) ? content : await content());
+  return ready;
 }
 
 /** Exponential backoff, half of it by chance, and never earlier than the receiver asked for. */

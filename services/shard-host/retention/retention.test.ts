@@ -19,6 +19,7 @@ const SILENT: ShardObserver = {
   recovered: () => undefined,
   appended: () => undefined,
   checkpointed: () => undefined,
+  unreadable: () => undefined,
   failed: (reason) => {
     throw new Error(reason);
   },

@@ -1,5 +1,4 @@
 // One shard over memory ports and a virtual clock, and whoever talks to it: a client, a gateway, an observer.
-import { openMemoryBlobs } from "@millrace/blobs/memory/memory-blobs.ts";
 import { VirtualClock } from "@millrace/clock/virtual.ts";
 import { decodeEvents } from "@millrace/codec/events-v1.ts";
 import { decodeRunState } from "@millrace/codec/run-state-v1.ts";
@@ -10,6 +9,7 @@ import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import { decodeRecord } from "@millrace/journal/record.ts";
 import type { Envelope, ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink } from "@millrace/link/link.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
+import type { Definition } from "@millrace/model/definition.ts";
 import { position, type RunId, shardId, slot, type TenantId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { type Json, json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
@@ -20,6 +20,7 @@ import type { Task, TaskOutcome, TaskToken } from "@millrace/model/task.ts";
 import { MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
 import { Shard } from "../shard.ts";
+import { FickleBlobs } from "./fickle-blobs.ts";
 
 export const TENANT = tenantId("t");
 
@@ -30,12 +31,13 @@ export class ShardBench implements Origin, TaskSink {
   readonly clock = new VirtualClock(1);
   readonly log = new MemoryLog();
   readonly disk = new MemoryDisk();
-  readonly blobs = openMemoryBlobs();
+  readonly blobs = new FickleBlobs();
   readonly replies = new Map<number, Reply>();
   readonly ends: RunEnd[] = [];
   readonly demands: string[] = [];
   readonly withdrawn: TaskToken[] = [];
   readonly failures: string[] = [];
+  readonly unreadable: string[] = [];
   /** Commands of every record, in order. */
   readonly records: number[] = [];
   /** What becomes of the next slices of checkpoints. */
@@ -62,7 +64,11 @@ export class ShardBench implements Origin, TaskSink {
   register(source: string): void {
     const parsed = parseDefinition(source);
     if (parsed.type === "problems") throw new Error(JSON.stringify(parsed.problems));
-    const { definition } = parsed;
+    this.enter(parsed.definition, source);
+  }
+
+  /** Registers what was parsed elsewhere, perhaps by a build with other bounds. */
+  enter(definition: Definition, source = ""): void {
     const registered = { tenant: TENANT, name: definition.name, version: 1, definition, source, registeredMs: 1 };
     this.#definitions.set(definition.name, registered);
   }
@@ -91,6 +97,7 @@ export class ShardBench implements Origin, TaskSink {
         recovered: () => {},
         appended: ({ commands }) => this.records.push(commands),
         checkpointed: () => this.checkpoints++,
+        unreadable: (reason) => this.unreadable.push(reason),
         failed: (reason) => this.failures.push(reason),
       },
     });

@@ -39,3 +39,9 @@ export function burst(scene: Scene, prng: Prng, server: Server, starts: number):
   const [call] = line.send([start(QUIET)], false, () => {});
   return line.unanswered.find((open) => open === call);
 }
+
+/** Mostly one that the mailbox takes whole, so that a quiet tenant's start waits with it; else one beyond any small bound. */
+export function burstSize(prng: Prng): number {
+  const drawn = prng.below(300);
+  return drawn < 210 ? 60 + (drawn % 90) : 100 + drawn;
+}

@@ -189,7 +189,7 @@ export class Worker implements WorkerLink {
   async #outcome(task: TaskToken): Promise<TaskOutcome> {
     const drawn = weighted(this.#prng, [
       ["value", 60],
-      ["blob", 4],
+      ["blob", 12],
       ["transient", this.#isCalm ? 2 : 14],
       ["permanent", 3],
       ["uncertain", 2],
@@ -202,7 +202,7 @@ export class Worker implements WorkerLink {
         this.#scene.coverage.count("fault: blob of a result");
         const output = await this.#scene.blobs.put(
           task.runId,
-          Buffer.from(`{"v":${this.#prng.below(100)},"large":true}`),
+          Buffer.from(`{"v":${this.#prng.below(100)},"large":${this.#prng.next32()}}`),
         );
         return { type: "completed", output };
       }

@@ -1,7 +1,6 @@
 import { runOutput } from "@millrace/core/run/input.ts";
 import type { RunId } from "@millrace/model/ids.ts";
 import type { RunMessage } from "@millrace/model/messages.ts";
-import { JSON_NULL, type Json } from "@millrace/model/payload.ts";
 import type {
   CancelRequested,
   ChildOrdered,
@@ -126,14 +125,9 @@ class Families {
     if (child === undefined) return `${event.runId} is done with ${event.worker}, which never began`;
     const { state, plan } = child;
     if (state.parent?.wait === false) return undefined;
-    let hasBlobs = false;
-    const blobText = (): Json => {
-      hasBlobs = true;
-      return JSON_NULL;
-    };
-    const output = runOutput({ run: state, plan, blobText });
+    const output = runOutput({ run: state, plan });
     const isTold = typeof output !== "string" || typeof event.output !== "string" || output === event.output;
-    if (state.status === "completed" && (isTold || hasBlobs)) return undefined;
+    if (state.status === "completed" && isTold) return undefined;
     return `${event.runId} is done with ${event.worker}, which is ${state.status} with ${JSON.stringify(output)}`;
   }
 }

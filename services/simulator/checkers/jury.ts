@@ -10,6 +10,7 @@ import { nothingAckedIsLost } from "./i6-nothing-acked-is-lost.ts";
 import { noNeighboursNoise } from "./i7-no-neighbours-noise.ts";
 import { badInputIsRefused } from "./i8-bad-input-is-refused.ts";
 import { everythingIsBounded } from "./i9-everything-is-bounded.ts";
+import { lostBlobsWereLost } from "./lost-blobs-were-lost.ts";
 import { type Call, type Checker, type Observation, Violation } from "./observation.ts";
 import { owedIsWhatWasAsked } from "./owed-is-what-was-asked.ts";
 import { Truth } from "./truth.ts";
@@ -40,6 +41,7 @@ export class Jury {
       this.#noise,
       badInputIsRefused(),
       everythingIsBounded(),
+      lostBlobsWereLost(),
     ];
   }
 

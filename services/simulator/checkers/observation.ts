@@ -55,6 +55,8 @@ export type Observation =
   | { readonly type: "load"; readonly shard: number; readonly load: ShardLoad }
   /** What a process that takes over would find in checkpoint and journal. */
   | { readonly type: "recovered"; readonly shard: number; readonly found: Recovered }
+  /** A blob of the run is gone for ever. */
+  | { readonly type: "blob-lost"; readonly runId: RunId }
   /** A record was not written, or a process died: whoever waited may have to ask again. */
   | { readonly type: "disturbed" }
   /** Faults are over and everything had the time to end. */

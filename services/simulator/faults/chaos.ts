@@ -3,11 +3,14 @@ import type { CancelTimer } from "@millrace/clock/clock.ts";
 import type { Prng } from "@millrace/clock/prng.ts";
 import type { VirtualClock } from "@millrace/clock/virtual.ts";
 import type { MemoryFault } from "@millrace/journal/memory/log.ts";
+import type { RunId } from "@millrace/model/ids.ts";
+import type { BlobRef } from "@millrace/model/payload.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
 import { between, pick, weighted } from "../choice.ts";
 import type { Coverage } from "../coverage.ts";
 import type { Disk } from "../server.ts";
 import type { Passage } from "./faulty-link.ts";
+import type { BlobFate } from "./tapped-blobs.ts";
 
 /** Where a process dies next. */
 type CrashAt = "write" | "slice before" | "slice after" | "flush" | "read" | "claim";
@@ -26,6 +29,8 @@ export interface Victim {
   hurtWorker(): void;
   burst(): void;
   register(): void;
+  /** A blob of the run is gone for ever. */
+  lostBlob(runId: RunId): void;
 }
 
 const BETWEEN_FAULTS_MS_MAX = 2_200;
@@ -39,6 +44,8 @@ export class Chaos {
   #crashAt: CrashAt | null = null;
   #claimFault: MemoryFault | null = null;
   #sliceFault: SliceOutcome | null = null;
+  #blobFault: "unreadable" | "slow" | "lost" | null = null;
+  readonly #lostBlobs = new Set<string>();
   #wallOffsetMs = 0;
   #next: CancelTimer | null = null;
   #isOver = false;
@@ -62,6 +69,7 @@ export class Chaos {
     this.#crashAt = null;
     this.#claimFault = null;
     this.#sliceFault = null;
+    this.#blobFault = null;
     for (const { log } of this.#victim.disks) {
       log.isFull = false;
       log.latencyMs = 0;
@@ -114,6 +122,21 @@ export class Chaos {
     return type === "late" ? { type, delayMs: this.#prng.below(SPELL_MS_MAX) } : { type };
   }
 
+  /** What becomes of a read of a blob. One that is lost stays so. */
+  blobRead(runId: RunId, { sha256 }: BlobRef): BlobFate {
+    const fault = this.#blobFault;
+    const blob = `${runId}/${sha256}`;
+    if (fault === "lost" && !this.#lostBlobs.has(blob)) {
+      this.#lostBlobs.add(blob);
+      this.#blobFault = null;
+      this.#victim.lostBlob(runId);
+    }
+    if (fault !== null) this.#victim.coverage.count(`fault: blob ${fault}`);
+    if (fault === "unreadable") return { type: fault, delayMs: 0 };
+    const delayMs = fault === "slow" ? this.#prng.below(SPELL_MS_MAX) : 0;
+    return { type: this.#lostBlobs.has(blob) ? "lost" : "read", delayMs };
+  }
+
   #crash(name: string): void {
     this.#crashAt = null;
     this.#victim.crash(name, pick(this.#prng, [0, 0, 50, Number.MAX_SAFE_INTEGER]));
@@ -133,6 +156,7 @@ export class Chaos {
       ["worker", 8],
       ["register", 1],
       ["burst", 1],
+      ["blobs", 3],
     ]);
     switch (kind) {
       case "crash":
@@ -161,6 +185,8 @@ export class Chaos {
         return victim.register();
       case "burst":
         return this.#prng.chance(0.3) ? victim.burst() : undefined;
+      case "blobs":
+        return this.#armBlobs();
     }
   }
 
@@ -206,6 +232,14 @@ export class Chaos {
     this.#sliceFault = this.#prng.chance(0.6) ? { type: "full" } : { type: "failed", reason: "on demand" };
     this.#victim.clock.after(this.#prng.below(SPELL_MS_MAX), () => {
       this.#sliceFault = null;
+    });
+  }
+
+  #armBlobs(): void {
+    this.#blobFault = pick(this.#prng, ["unreadable", "slow", "lost"]);
+    this.#victim.trace(`blobs are ${this.#blobFault} for a while`);
+    this.#victim.clock.after(this.#prng.below(2 * SPELL_MS_MAX), () => {
+      this.#blobFault = null;
     });
   }
 

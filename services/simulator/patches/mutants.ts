@@ -161,6 +161,28 @@ export const MUTANTS: readonly Mutant[] = [
       "if (childOf(run, index, item) === null)",
     ],
   ),
+  // Large payloads
+  mutant("a blob that cannot be read counted as lost", 60, [
+    `${HOST}/blob-texts.ts`,
+    "if (error instanceof BlobDamaged) return undefined;",
+    "return undefined;",
+  ]),
+  mutant("blobs asked for over and over though they are lost", 60, [
+    `${RUN}/decide.ts`,
+    "decision.lost = command.lost;",
+    "decision.lost = [];",
+  ]),
+  mutant("a second load of a run never begun", 250, [`${HOST}/blob-loads.ts`, "this.#runs.delete(runId);", ""]),
+  mutant("an output that waits for blobs owed nothing", 300, [
+    `${RUN}/readiness.ts`,
+    "if (run.openSteps === 0) return true;",
+    "",
+  ]),
+  mutant("a blob read that was not asked for", 20, [
+    `${RUN}/advance.ts`,
+    "if (!stepIsReadable(decision, run, step, step.reads)) return;",
+    "",
+  ]),
   // I7, I8, I9
   mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,

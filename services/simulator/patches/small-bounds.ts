@@ -20,6 +20,9 @@ export const SMALL_BOUNDS: readonly Patch[] = [
   bound(LIMITS, "ACKS_A_TURN_MAX = 1_024;", "2;"),
   bound(LIMITS, "WOKEN_A_TIME_MAX = 256;", "2;"),
   bound("shared/core/run/open-children.ts", "CHILDREN_OPEN_MAX = 256;", "3;"),
+  bound(LIMITS, "BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;", "80_000;"),
+  bound(LIMITS, "LOADS_MAX = 4;", "1;"),
+  bound("shared/core/run/blobs.ts", "BLOBS_READ_BYTES_MAX = 32 * 1024 * 1024;", "80_000;"),
   bound("shared/core/run/decision.ts", "COMMAND_EVENTS_MAX = 256;", "6;"),
   bound("shared/core/run/commands/signal.ts", "SIGNALS_BUFFERED_MAX = 1000;", "4;"),
 ];

@@ -21,8 +21,8 @@ export interface CompiledValue {
   readonly type: "compiled";
   readonly source: string;
   readonly evaluate: Evaluate;
+  /** As in {@link Expression.reads}. */
   readonly reads: readonly number[];
-  readonly readsInput: boolean;
   /** The step, RUN_INPUT or PASSED_ITEM when the expression is that value itself, unchanged; else null. */
   readonly passed: number | null;
 }
@@ -42,15 +42,14 @@ export function compileValue(source: string, site: Site, types: readonly string[
     };
     return { type: "problem", problem };
   }
-  const reads = { steps: new Set<number>(), input: false };
   try {
-    const compiler = new Compiler(source, site, reads);
+    const compiler = new Compiler(source, site);
     const evaluate = compiler.node(parsed.ast, NO_LOCALS);
     const whole = compiler.stepMember(parsed.ast, NO_LOCALS);
     let passed = whole?.member === "output" ? whole.step : null;
     if (isGlobal(parsed.ast, "input", NO_LOCALS) || isGlobal(parsed.ast, "trigger", NO_LOCALS)) passed = RUN_INPUT;
     if (isGlobal(parsed.ast, "item", NO_LOCALS)) passed = PASSED_ITEM;
-    return { type: "compiled", source, evaluate, reads: [...reads.steps], readsInput: reads.input, passed };
+    return { type: "compiled", source, evaluate, reads: [...compiler.reads], passed };
   } catch (error: unknown) {
     if (error instanceof Refused) return { type: "problem", problem: error.problem };
     throw error;
@@ -94,10 +93,9 @@ export function expressionOf<Result>(
   field: string,
   take: (value: Value, frame: Frame) => Result,
 ): Expression<Result> {
-  const { source, evaluate, reads, readsInput } = compiled;
+  const { source, evaluate, reads } = compiled;
   return {
     reads,
-    readsInput,
     evaluate: (scope) => evaluated(scope, (frame) => inPlace(field, source, () => take(evaluate(frame), frame))),
   };
 }

@@ -1,6 +1,7 @@
 // Turns a parsed expression into closures. Loops charge their body's size for every round (meter.ts), operations that
 // grow with their operands charge for those; straight code is bounded by its source.
 import type { ASTNode } from "@marcbachmann/cel-js";
+import { RUN_INPUT } from "@millrace/model/payload.ts";
 import { element, field, hasField, optionalElement } from "./access.ts";
 import {
   type ArithmeticOperator,
@@ -22,24 +23,18 @@ import { Refused, type Site, stepAt } from "./site.ts";
 import { emptyMap, kindOf, Timestamp } from "./value.ts";
 
 /** What an expression reads of a run. */
-export interface Reads {
-  /** Steps whose outputs it reads. */
-  readonly steps: Set<number>;
-  input: boolean;
-}
-
 /** One expression being compiled. */
 export class Compiler implements Compiling {
   readonly source: string;
   readonly site: Site;
-  readonly reads: Reads;
+  /** Steps whose outputs it reads, RUN_INPUT for the run's input. */
+  readonly reads = new Set<number>();
   readonly binders = new Binders();
   nodes = 0;
 
-  constructor(source: string, site: Site, reads: Reads) {
+  constructor(source: string, site: Site) {
     this.source = source;
     this.site = site;
-    this.reads = reads;
   }
 
   node(node: ASTNode, locals: Locals): Evaluate {
@@ -141,7 +136,7 @@ export class Compiler implements Compiling {
     switch (name) {
       case "input":
       case "trigger":
-        this.reads.input = true;
+        this.reads.add(RUN_INPUT);
         return (frame) => frame.input();
       case "item":
       case "index":
@@ -190,7 +185,7 @@ export class Compiler implements Compiling {
     if (member !== "output") {
       throw new Refused(`a step has no \`${member}\``, "It has `output` and `status`.", node.start);
     }
-    this.reads.steps.add(step);
+    this.reads.add(step);
     return (frame) => frame.output(step);
   }
 

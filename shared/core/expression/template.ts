@@ -49,22 +49,20 @@ export function compileTemplate(template: Template, path: Path, site: Site, prob
     }
     return { type: "constant", value: json(first) };
   }
-  return { type: "computed", template: assembled(pieces, [...compiler.reads], compiler.readsInput) };
+  return { type: "computed", template: assembled(pieces, [...compiler.reads]) };
 }
 
 /** A plan whose value is made when it is asked for, so that the bound on a result's size holds for what is passed on too. */
 export function madeInPlace(plan: InputPlan, field: string): InputPlan {
   if (plan.type !== "passed") return plan;
-  const reads = plan.from === RUN_INPUT ? [] : [plan.from];
   const piece = splice(plan.from, field, "");
-  return { type: "computed", template: assembled([piece], reads, plan.from === RUN_INPUT) };
+  return { type: "computed", template: assembled([piece], [plan.from]) };
 }
 
 /** An expression that writes the pieces one after the other. */
-function assembled(pieces: readonly Piece[], reads: readonly number[], readsInput: boolean): Expression<Json> {
+function assembled(pieces: readonly Piece[], reads: readonly number[]): Expression<Json> {
   return {
     reads,
-    readsInput,
     evaluate: (scope) =>
       evaluated(scope, (frame) => {
         const writer = new JsonWriter(INLINE_PAYLOAD_BYTES_MAX, frame.meter);
@@ -89,14 +87,12 @@ export function outputsByName(steps: readonly (readonly [name: string, ordinal: 
     template: assembled(
       pieces,
       steps.map(([, ordinal]) => ordinal),
-      false,
     ),
   };
 }
 
 class TemplateCompiler {
   readonly reads = new Set<number>();
-  readsInput = false;
   readonly #site: Site;
   readonly #problems: PlacedProblem[];
   readonly #pieces: Piece[] = [];
@@ -193,7 +189,6 @@ class TemplateCompiler {
       return undefined;
     }
     for (const step of compiled.reads) this.reads.add(step);
-    this.readsInput ||= compiled.readsInput;
     return compiled;
   }
 

@@ -22,7 +22,7 @@ export function childWorkflow({ name }: ChildDefinition, place: WithPlace): Expr
   if (text !== undefined) {
     if (!NAME.test(text)) return mistake(place, path, NAME_RULE, "Write e.g. `with: {name: ship-order}`.");
     const value = workflowName(text);
-    return { reads: [], readsInput: false, evaluate: () => ({ type: "value", value }) };
+    return { reads: [], evaluate: () => ({ type: "value", value }) };
   }
   const expression = lone(place, path, name, ["string"]);
   if (expression === null) return null;

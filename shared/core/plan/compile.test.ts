@@ -9,6 +9,7 @@ import {
   type InputPlan,
   type Plan,
   type PlanStep,
+  readsOf,
   type Scope,
 } from "./plan.ts";
 
@@ -78,7 +79,7 @@ test("without `with` several needs become an object by name, spliced from their 
     type: "value",
     value: '{"b":[2],"a":{"z":1}}',
   });
-  expect(plan.parsed).toEqual(new Set([0, 1]));
+  expect(stepOf(plan, "c").reads).toEqual([1, 0]);
 });
 
 test("a transform's output is always made, so that its size is bounded", () => {
@@ -94,7 +95,7 @@ test("a transform's output is always made, so that its size is bounded", () => {
     type: "failed",
     failure: { code: "EXPRESSION_TOO_LARGE" },
   });
-  expect(plan.parsed).toEqual(new Set([0]));
+  expect(stepOf(plan, "b").reads).toEqual([0]);
 });
 
 test("the run's output is the template, or the last steps' outputs by name", () => {
@@ -106,7 +107,7 @@ test("the run's output is the template, or the last steps' outputs by name", () 
   expect(value).toEqual({ type: "value", value: '{"b":1,"c":{"c":2}}' });
 });
 
-test("roots, dependants and what is parsed", () => {
+test("roots, dependants and what is read when", () => {
   const steps = [
     step("a", {}),
     step("b", { needs: ["a"], if: "input.ok" }),
@@ -119,8 +120,9 @@ test("roots, dependants and what is parsed", () => {
     { needs: [0], dependants: [2] },
     { needs: [1], dependants: [] },
   ]);
-  // The output passed on from `c` is joined from its items' texts.
-  expect(plan.parsed).toEqual(new Set([RUN_INPUT, 0, 1, 2]));
+  expect(plan.steps.map(({ reads }) => reads)).toEqual([[], [RUN_INPUT], [0]]);
+  expect(readsOf(stepOf(plan, "c").input)).toEqual([1]);
+  expect(readsOf(plan.output)).toEqual([]);
 });
 
 test("an expression reads only steps that it surely comes after", () => {

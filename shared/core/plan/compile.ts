@@ -14,7 +14,7 @@ import {
 } from "../expression/template.ts";
 import { type Ancestry, ancestryOf } from "./ancestry.ts";
 import { childWorkflow } from "./child.ts";
-import type { ChildPlan, Expression, InputPlan, Plan, PlanStep } from "./plan.ts";
+import { type ChildPlan, type InputPlan, type Plan, type PlanStep, readsOf } from "./plan.ts";
 import { signalName, sleepUntil } from "./waiting.ts";
 
 /** Compiles a definition that was checked; one with mistakes is a broken invariant and throws. */
@@ -41,7 +41,6 @@ class PlanCompiler {
   readonly #problems: PlacedProblem[];
   readonly #ordinals: ReadonlyMap<string, number>;
   readonly #ancestry: Ancestry;
-  readonly #parsed = new Set<number>();
 
   constructor(definition: Definition, problems: PlacedProblem[]) {
     this.#definition = definition;
@@ -58,14 +57,12 @@ class PlanCompiler {
     }
     const steps = definition.steps.map((step, ordinal) => this.#step(step, ordinal, dependants[ordinal] ?? []));
     const output = this.#output(steps);
-    if (output.type === "passed" && (steps[output.from]?.forEach ?? null) !== null) this.#parsed.add(output.from);
     return {
       definition,
       steps,
       roots: steps.filter((step) => step.needs.length === 0).map((step) => step.index),
       output,
       timeoutMs: definition.timeoutMs,
-      parsed: this.#parsed,
     };
   }
 
@@ -79,9 +76,10 @@ class PlanCompiler {
     const wait = { step, path: withPath, site, problems: this.#problems };
     const sleep = step.kind === "sleep" ? sleepUntil(wait) : null;
     const signal = step.kind === "signal" ? signalName(wait) : null;
-    this.#note(sleep?.expression ?? null);
-    this.#note(signal);
     const child = this.#child(step, ordinal);
+    const input: InputPlan = waits ? { type: "constant", value: JSON_NULL } : this.#input(step, withPath, ordinal);
+    const attemptReads = [...new Set([...readsOf(input), ...(child?.workflow.reads ?? [])])];
+    const begins = forEach?.reads ?? [...attemptReads, ...(sleep?.reads ?? []), ...(signal?.reads ?? [])];
     return {
       index: ordinal,
       name: step.name,
@@ -91,7 +89,9 @@ class PlanCompiler {
       dependants,
       condition: condition === null ? null : conditionOf(condition, pathText([...path, "if"])),
       forEach: forEach === null ? null : itemsOf(forEach, pathText([...path, "forEach"])),
-      input: waits ? { type: "constant", value: JSON_NULL } : this.#input(step, withPath, ordinal),
+      input,
+      reads: [...new Set([...(condition?.reads ?? []), ...begins])],
+      attemptReads,
       sleepUntil: sleep?.wakeUp ?? null,
       signal,
       child,
@@ -106,7 +106,6 @@ class PlanCompiler {
     if (child === null) return null;
     const site = this.#site(ordinal, forEach !== null);
     const workflow = childWorkflow(child, { path: ["steps", name, "with"], site, problems: this.#problems });
-    this.#note(workflow);
     const { version, wait, onCancel } = child;
     return workflow === null ? null : { workflow, version, wait, onCancel };
   }
@@ -120,23 +119,23 @@ class PlanCompiler {
     if (step.hasWith) {
       const site = this.#site(ordinal, step.forEach !== null);
       const written = compileTemplate(step.with, path, site, this.#problems);
-      return this.#noted(step.kind === "transform" ? madeInPlace(written, pathText(path)) : written);
+      return step.kind === "transform" ? madeInPlace(written, pathText(path)) : written;
     }
     if (step.forEach !== null) return { type: "item" };
     const needs = this.#needs(step);
     const [only] = needs;
     if (only === undefined) return { type: "passed", from: RUN_INPUT };
     if (needs.length === 1) return { type: "passed", from: only };
-    return this.#noted(outputsByName(this.#named(needs), pathText(path)));
+    return outputsByName(this.#named(needs), pathText(path));
   }
 
   /** `output`, or the outputs of the steps nobody needs, by name. */
   #output(steps: readonly PlanStep[]): InputPlan {
     const { output, hasOutput } = this.#definition;
     const everything: Site = { field: "output", ordinals: this.#ordinals, readable: () => true, hasItem: false };
-    if (hasOutput) return this.#noted(compileTemplate(output, ["output"], everything, this.#problems));
+    if (hasOutput) return compileTemplate(output, ["output"], everything, this.#problems);
     const last = steps.filter((step) => step.dependants.length === 0).map((step) => step.index);
-    return this.#noted(outputsByName(this.#named(last), "output"));
+    return outputsByName(this.#named(last), "output");
   }
 
   #named(ordinals: readonly number[]): readonly (readonly [string, number])[] {
@@ -146,24 +145,9 @@ class PlanCompiler {
   #expression(source: string | null, path: Path, site: Site, types: readonly string[]): CompiledValue | null {
     if (source === null) return null;
     const compiled = compileValue(source, site, types);
-    if (compiled.type === "compiled") {
-      this.#note(compiled);
-      return compiled;
-    }
+    if (compiled.type === "compiled") return compiled;
     this.#problems.push({ ...compiled.problem, path, source });
     return null;
-  }
-
-  #noted(plan: InputPlan): InputPlan {
-    if (plan.type === "computed") this.#note(plan.template);
-    return plan;
-  }
-
-  /** Remembers what an expression reads: a blob among these must be at hand when it is evaluated. */
-  #note(expression: Pick<Expression<unknown>, "reads" | "readsInput"> | null): void {
-    if (expression === null) return;
-    for (const step of expression.reads) this.#parsed.add(step);
-    if (expression.readsInput) this.#parsed.add(RUN_INPUT);
   }
 
   #site(ordinal: number, hasItem: boolean): Site {

@@ -32,9 +32,8 @@ export type Evaluated<Value> =
 
 /** A compiled expression or template. */
 export interface Expression<Value> {
-  /** Ordinals of the steps whose output it reads. */
+  /** Ordinals of the steps whose output it reads, and RUN_INPUT if it reads the run's input. */
   readonly reads: readonly number[];
-  readonly readsInput: boolean;
   evaluate(scope: Scope): Evaluated<Value>;
 }
 
@@ -68,6 +67,10 @@ export interface PlanStep {
   /** Evaluates to the items' JSON texts, at most FOR_EACH_ITEMS_MAX. */
   readonly forEach: Expression<readonly Json[]> | null;
   readonly input: InputPlan;
+  /** What is read to begin it, as in {@link Expression.reads}: by its condition, and its list or else its first attempt. */
+  readonly reads: readonly number[];
+  /** What is read to begin the first attempt of it, or of an item: by its input, and the name of a child's workflow. */
+  readonly attemptReads: readonly number[];
   /** kind `sleep`: evaluates `with` ({for} or {until}) to the wake-up time; gets the moment it is decided at. */
   readonly sleepUntil: ((scope: Scope, nowMs: number) => Evaluated<number>) | null;
   /** kind `signal`: the name waited for. */
@@ -87,12 +90,14 @@ export interface Plan {
   readonly roots: readonly number[];
   readonly output: InputPlan;
   readonly timeoutMs: number;
-  /**
-   * Steps whose outputs some expression parses, RUN_INPUT for the run's input, and the `forEach` step whose joined list is
-   * the run's output: a blob among these must be loaded before deciding.
-   */
-  readonly parsed: ReadonlySet<number>;
 }
+
+/** What evaluating an input reads. */
+export function readsOf(input: InputPlan): readonly number[] {
+  return input.type === "computed" ? input.template.reads : NOTHING;
+}
+
+const NOTHING: readonly number[] = [];
 
 /** The most items a `forEach` takes. */
 export const FOR_EACH_ITEMS_MAX = 10_000;

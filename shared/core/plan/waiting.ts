@@ -34,8 +34,8 @@ export interface Waiting extends WithPlace {
 
 export interface Sleep {
   readonly wakeUp: (scope: Scope, nowMs: number) => Evaluated<number>;
-  /** The expression in it, if there is one. */
-  readonly expression: CompiledValue | null;
+  /** As in {@link Expression.reads}. */
+  readonly reads: readonly number[];
 }
 
 /** When a sleep is over; null after a mistake. */
@@ -56,7 +56,7 @@ export function sleepUntil(waiting: Waiting): Sleep | null {
     const ms = read(text);
     if (ms === undefined)
       return mistake(waiting, keyPath, `${key} is ${JSON.stringify(text)}`, relative ? FOR_FIX : UNTIL_FIX);
-    return { wakeUp: (_scope, nowMs) => ({ type: "value", value: relative ? nowMs + ms : ms }), expression: null };
+    return { wakeUp: (_scope, nowMs) => ({ type: "value", value: relative ? nowMs + ms : ms }), reads: [] };
   }
   const expression = lone(waiting, keyPath, written, ["string", relative ? DURATION : TIMESTAMP]);
   if (expression === null) return null;
@@ -74,7 +74,7 @@ export function sleepUntil(waiting: Waiting): Sleep | null {
         throw wrongType(`it needs ${wanted}, not ${kindOf(value)}`, relative ? FOR_FIX : UNTIL_FIX);
       }),
     );
-  return { wakeUp, expression };
+  return { wakeUp, reads: expression.reads };
 }
 
 /** The signal a step waits for; null after a mistake. */
@@ -90,7 +90,7 @@ export function signalName(waiting: Waiting): Expression<string> | null {
   const text = fixedText(only[1]);
   if (text !== undefined) {
     if (!isSignalName(text)) return mistake(waiting, keyPath, "the name must have 1 to 128 characters", fix);
-    return { reads: [], readsInput: false, evaluate: () => ({ type: "value", value: text }) };
+    return { reads: [], evaluate: () => ({ type: "value", value: text }) };
   }
   const expression = lone(waiting, keyPath, only[1], ["string"]);
   if (expression === null) return null;

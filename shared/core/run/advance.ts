@@ -1,7 +1,8 @@
 // Begins every step whose needs are settled, follows what settles at once, and ends the run when nothing is left.
 import type { RunState } from "@millrace/model/run-state.ts";
-import type { PlanStep, Scope } from "../plan/plan.ts";
+import { type PlanStep, readsOf, type Scope } from "../plan/plan.ts";
 import { beginAttempt } from "./attempts.ts";
+import { readable, stepIsReadable } from "./blobs.ts";
 import {
   askToAdvance,
   type Decision,
@@ -69,6 +70,7 @@ function begin(decision: Decision, run: RunState, step: PlanStep): void {
   }
   const scope = new RunScope(run, decision.blobText, null, -1);
   if (step.condition !== null) {
+    if (!stepIsReadable(decision, run, step, step.condition.reads)) return;
     const condition = step.condition.evaluate(scope);
     if (condition.type === "failed") return faultStep(decision, run, wholeStep(step), condition.failure);
     if (!condition.value) {
@@ -76,6 +78,7 @@ function begin(decision: Decision, run: RunState, step: PlanStep): void {
       return;
     }
   }
+  if (!stepIsReadable(decision, run, step, step.reads)) return;
   if (step.forEach !== null) return fanOut(decision, run, step, step.forEach.evaluate(scope));
   beginOnce(decision, run, step, scope);
 }
@@ -127,6 +130,9 @@ function waitForSignal(decision: Decision, run: RunState, step: PlanStep, scope:
 }
 
 function complete(decision: Decision, run: RunState): void {
+  const answer = readable(decision, run, readsOf(decision.plan.output));
+  if (answer === "later") return;
+  if (answer !== "now") return failRun(decision, run, WHOLE_RUN, answer);
   const output = inputOf(decision.plan.output, new RunScope(run, decision.blobText, null, -1));
   if (output.type === "failed") return failRun(decision, run, WHOLE_RUN, output.failure);
   emit(decision, {

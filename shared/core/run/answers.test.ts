@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Failure } from "@millrace/model/failure.ts";
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
-import { json } from "@millrace/model/payload.ts";
-import type { RunCommand, SettleChild } from "@millrace/model/run-commands.ts";
+import { json, PAYLOAD_BYTES_MAX, type Payload } from "@millrace/model/payload.ts";
+import type { RunCommand, SettleChild, StartRun } from "@millrace/model/run-commands.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../plan/plan.ts";
@@ -20,7 +20,7 @@ const PLAN = makePlan(
   60_000,
 );
 
-const START: RunCommand = {
+const START: StartRun = {
   ...{ type: "start", ...TO, workflow: workflowName("w"), version: 1, input: json("{}") },
   ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
 };
@@ -48,7 +48,7 @@ const COMMANDS: readonly RunCommand[] = [
   { type: "resume", ...TO },
   { type: "retry", ...TO, requestId: "" },
   { type: "timer-due", ...TO },
-  { type: "advance", ...TO },
+  { type: "advance", ...TO, lost: [] },
   {
     ...{ type: "child-ended", ...TO, child: TO.runId, epoch: 1, step: 0, item: -1, attempt: 1, status: "completed" },
     ...{ output: json("1"), failure: null, startedMs: 0 },
@@ -191,28 +191,39 @@ describe("signals", () => {
   });
 });
 
-describe("a joined list", () => {
-  it("I9: fails its step when it is larger than any payload may be", () => {
-    const large = json(JSON.stringify("é".repeat(30_000)));
-    const count = 70;
-    const plan = makePlan([makeStep("each", { forEach: "input", maxConcurrency: 1000 })]);
+describe("a list joined from the outputs of items", () => {
+  /** The run after these items of a list of `count` have completed, one after the other. */
+  function completed(count: number, outputs: readonly Payload[]): RunState | undefined {
+    const plan = makePlan([makeStep("each", { forEach: "input", maxConcurrency: 1000 })], "${steps.each.output}");
     let run: RunState | undefined;
-    const commands: RunCommand[] = [{ ...START, input: json(JSON.stringify(Array.from({ length: count }, () => 1))) }];
-    for (let item = 0; item < count; item++)
-      commands.push({
-        type: "result",
-        ...TO,
-        result: { ...TOKEN, item, outcome: { type: "completed", output: large } },
-      });
-    for (const command of commands) {
+    const move = (command: RunCommand): void => {
       const decision = makeDecision(plan, run, { nowMs: NOW_MS, seed: 1 });
       decide(decision, command);
       run = decision.run;
-    }
-    expect(run).toMatchObject({
+    };
+    move({ ...START, input: json(JSON.stringify(Array.from({ length: count }, () => 1))) });
+    for (const [item, output] of outputs.entries())
+      move({ type: "result", ...TO, result: { ...TOKEN, item, outcome: { type: "completed", output } } });
+    return run;
+  }
+
+  it("I9: fails its step with the first output that makes it larger than any payload may be", () => {
+    const large = json(JSON.stringify("é".repeat(30_000)));
+    const fit = Math.floor(PAYLOAD_BYTES_MAX / (60_002 + 1));
+    expect(completed(200, Array<Payload>(fit).fill(large))).toMatchObject({ status: "running" });
+    expect(completed(200, Array<Payload>(fit + 1).fill(large))).toMatchObject({
       status: "failed",
       failure: { step: 0, item: -1, failure: { code: "PAYLOAD_TOO_LARGE" } },
+      openAttempts: 0,
     });
+  });
+
+  it.each([
+    [0, "completed"],
+    [1, "failed"],
+  ])("I9: takes what a payload may be, and %d bytes more is %s", (more, status) => {
+    const blob = { sha256: "0".repeat(64), bytes: PAYLOAD_BYTES_MAX - "[,{}]".length + more };
+    expect(completed(2, [blob, json("{}")])).toMatchObject({ status });
   });
 });
 

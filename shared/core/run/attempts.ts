@@ -5,6 +5,7 @@ import type { StepInput } from "@millrace/model/payload.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { PlanStep } from "../plan/plan.ts";
 import { mintRunId, slotOfKey } from "../run-id.ts";
+import { stepIsReadable } from "./blobs.ts";
 import { type Decision, emit, faultStep } from "./decision.ts";
 import { RunScope } from "./scope.ts";
 import { itemsOf } from "./task-state.ts";
@@ -47,6 +48,7 @@ function orderChild(decision: Decision, run: RunState, step: PlanStep, begun: Ne
   const { item, attempt, input } = begun;
   const place = { step: step.index, item };
   if ((run.parent?.depth ?? 0) >= CHILD_DEPTH_MAX) return faultStep(decision, run, place, tooDeep(step));
+  if (!stepIsReadable(decision, run, step, plan.workflow.reads)) return;
   const text = item < 0 ? null : (itemsOf(run, step.index)?.items[item] ?? null);
   const workflow = plan.workflow.evaluate(new RunScope(run, decision.blobText, text, item));
   if (workflow.type === "failed") return faultStep(decision, run, place, workflow.failure);

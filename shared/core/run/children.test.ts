@@ -147,7 +147,7 @@ class Played {
     this.#run = first.run;
     for (let { advanceAsked } = first; advanceAsked; ) {
       const next = makeDecision(this.#plan, this.#run, { nowMs: 1_000_000, seed: 8 });
-      decide(next, { type: "advance", ...TO });
+      decide(next, { type: "advance", ...TO, lost: [] });
       ({ advanceAsked } = next);
     }
     return first;

@@ -41,12 +41,14 @@ function started(): Decision {
     at: { nowMs: 1000, seed: 1 },
     events: [],
     reactions: [],
-    blobText: () => json("null"),
+    blobText: () => undefined,
+    lost: [],
     eventsLeft: COMMAND_EVENTS_MAX,
     bytesLeft: COMMAND_BYTES_MAX,
     advanceAsked: false,
     canOrder: true,
     roomAwaited: false,
+    loadAsked: false,
   };
   const workflow = workflowName("one");
   const keys = { idempotencyKey: "", inputHash: "", traceparent: "", parent: null };

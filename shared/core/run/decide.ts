@@ -43,7 +43,10 @@ function decideKnown(decision: Decision, run: RunState, command: Exclude<RunComm
       timerDue(decision, run);
       return DONE;
     case "advance":
+      decision.lost = command.lost;
       advanceAll(decision);
+      // A child's next attempt is due, too, and may have waited for room or for a blob that its name is read from.
+      if (decision.plan.steps.some(({ child }) => child !== null)) timerDue(decision, run);
       return DONE;
     case "child-ended":
       return settleChild(decision, run, command);

@@ -1,12 +1,13 @@
 // What one command is decided with, and the one way to make something happen: `emit`.
 import type { Failure } from "@millrace/model/failure.ts";
-import { type BlobRef, type Json, type Payload } from "@millrace/model/payload.ts";
+import type { BlobRef, Payload } from "@millrace/model/payload.ts";
 import type { Moment, Reaction } from "@millrace/model/reaction.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { Plan, PlanStep } from "../plan/plan.ts";
 import { evolve } from "./evolve.ts";
+import type { BlobText } from "./input.ts";
 import { react } from "./react.ts";
 
 /** How many events one command may make; the rest follows with `advance`. Keeps one run from filling a turn (I7). */
@@ -29,8 +30,10 @@ export interface Decision {
   readonly at: Moment;
   readonly events: RunEvent[];
   readonly reactions: Reaction[];
-  /** The text of a blob the plan says expressions parse; the shell has loaded it. */
-  readonly blobText: (ref: BlobRef) => Json;
+  /** Has the texts of some blobs at hand; while this is decided it has neither more nor fewer. */
+  readonly blobText: BlobText;
+  /** Blobs that are known to be gone or damaged. */
+  lost: readonly BlobRef[];
   eventsLeft: number;
   bytesLeft: number;
   /** Whether `advance` was asked for: once a command is enough. */
@@ -39,6 +42,8 @@ export interface Decision {
   readonly canOrder: boolean;
   /** Whether `await-room` was asked for. */
   roomAwaited: boolean;
+  /** Whether texts of blobs were asked for: what else is missing is asked for by the `advance` that follows. */
+  loadAsked: boolean;
 }
 
 /** Where something failed: the step's ordinal and the item's, -1 for none. */

@@ -5,13 +5,13 @@ import { mayBegin } from "./readiness.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** Epoch ms; 0 = never. */
-export function nextDueMs(run: RunState, plan: Plan): number {
+/** Epoch ms, later than `afterMs`; 0 = never. */
+export function nextDueMs(run: RunState, plan: Plan, afterMs = 0): number {
   if (run.endedMs !== 0) return 0;
   if (run.status === "cancelling") return run.cancelDeadlineMs;
   let dueMs = NEVER;
   dueTimes(run, plan, (atMs) => {
-    if (atMs < dueMs) dueMs = atMs;
+    if (atMs > afterMs && atMs < dueMs) dueMs = atMs;
   });
   return dueMs === NEVER ? 0 : dueMs;
 }

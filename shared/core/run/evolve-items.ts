@@ -1,6 +1,8 @@
 // How a `forEach` step changes as a whole; its items are tasks like any other.
+import type { Payload } from "@millrace/model/payload.ts";
 import type { StepFannedOut, StepJoined } from "@millrace/model/run-events.ts";
 import type { RunState, TaskState } from "@millrace/model/run-state.ts";
+import { utf8Bytes } from "../expression/json-value.ts";
 import { itemsOf } from "./task-state.ts";
 
 export function fannedOut(run: RunState, event: StepFannedOut, atMs: number): void {
@@ -13,7 +15,16 @@ export function fannedOut(run: RunState, event: StepFannedOut, atMs: number): vo
     next: 0,
     open: 0,
     completed: 0,
+    outputBytes: 0,
   };
+}
+
+export function itemCompleted(run: RunState, step: number, output: Payload): void {
+  const items = itemsOf(run, step);
+  if (items === undefined) return;
+  items.open--;
+  items.completed++;
+  items.outputBytes += 1 + (typeof output === "string" ? utf8Bytes(output) : output.bytes);
 }
 
 export function joined(run: RunState, event: StepJoined, atMs: number): void {

@@ -2,6 +2,7 @@
 import type { RunId } from "@millrace/model/ids.ts";
 import type { AttemptCancelled, AttemptFailed, StepCompleted, StepScheduled } from "@millrace/model/run-events.ts";
 import type { AttemptLog, FailedAttempt, RunState, TaskScheduled, TaskState } from "@millrace/model/run-state.ts";
+import { itemCompleted } from "./evolve-items.ts";
 import { childOf } from "./open-children.ts";
 import { itemsOf, setTask, taskOf } from "./task-state.ts";
 
@@ -52,15 +53,8 @@ export function stepCompleted(run: RunState, event: StepCompleted, atMs: number)
     log: task.log,
   });
   run.openAttempts--;
-  if (event.item < 0) {
-    run.openSteps--;
-    return;
-  }
-  const items = itemsOf(run, event.step);
-  if (items !== undefined) {
-    items.open--;
-    items.completed++;
-  }
+  if (event.item < 0) run.openSteps--;
+  else itemCompleted(run, event.step, event.output);
 }
 
 export function attemptFailed(run: RunState, event: AttemptFailed, atMs: number): void {

@@ -5,7 +5,7 @@ import {
   JSON_NULL,
   type Json,
   json,
-  type Payload,
+  type PassedPayload,
   RUN_INPUT,
   type StepInput,
   WRITTEN_INPUT,
@@ -14,8 +14,8 @@ import type { RunState, StepItems } from "@millrace/model/run-state.ts";
 import type { Plan } from "../plan/plan.ts";
 import { itemsOf } from "./task-state.ts";
 
-/** Gives the text of a blob; the shell has loaded those it may be asked for ({@link blobsOf}). */
-export type BlobText = (ref: BlobRef) => Json;
+/** Gives the text of a blob, if it is at hand. */
+export type BlobText = (ref: BlobRef) => Json | undefined;
 
 /** Where an input is used: the step's ordinal, and the item's or -1. */
 export interface InputPlace {
@@ -24,8 +24,7 @@ export interface InputPlace {
 }
 
 /** The payload a step's or item's recorded input stands for. */
-export function inputPayload(source: InputSource, place: InputPlace, input: StepInput): Payload {
-  const { run, plan } = source;
+export function inputPayload({ run, plan }: InputSource, place: InputPlace, input: StepInput): PassedPayload {
   if (typeof input !== "number") return input;
   switch (input) {
     case RUN_INPUT:
@@ -37,7 +36,7 @@ export function inputPayload(source: InputSource, place: InputPlace, input: Step
       return written?.type === "constant" ? written.value : JSON_NULL;
     }
     default:
-      return outputPayload(run, input, source.blobText);
+      return outputPayload(run, input);
   }
 }
 
@@ -45,48 +44,41 @@ export function inputPayload(source: InputSource, place: InputPlace, input: Step
 export interface InputSource {
   readonly run: RunState;
   readonly plan: Plan;
-  readonly blobText: BlobText;
 }
 
 /** What a completed run's recorded output stands for. */
-export function runOutput({ run, plan, blobText }: InputSource): Payload | null {
+export function runOutput({ run, plan }: InputSource): PassedPayload | null {
   if (run.output === null || typeof run.output !== "number") return run.output;
   if (run.output === RUN_INPUT) return run.input;
   if (run.output === WRITTEN_INPUT) return plan.output.type === "constant" ? plan.output.value : JSON_NULL;
-  return outputPayload(run, run.output, blobText);
+  return outputPayload(run, run.output);
 }
 
 /** A settled step's output; JSON null for one that has none. */
-export function outputPayload(run: RunState, step: number, blobText: BlobText): Payload {
+export function outputPayload(run: RunState, step: number): PassedPayload {
   const state = run.steps[step];
   switch (state?.status) {
     case "completed":
     case "done":
       return state.output;
     case "joined":
-      return joinedOutput(state, blobText);
+      return joinedOutput(state);
     default:
       return JSON_NULL;
   }
 }
 
-/** The ordered list of the items' outputs. */
-function joinedOutput(items: StepItems, blobText: BlobText): Json {
-  const outputs = items.tasks.map((task) => {
-    if (task?.status !== "completed") return JSON_NULL;
-    return typeof task.output === "string" ? task.output : blobText(task.output);
-  });
-  return json(`[${outputs.join(",")}]`);
+/** The ordered list of the items' outputs: its text, unless there are blobs among them. */
+function joinedOutput(items: StepItems): PassedPayload {
+  const outputs = items.tasks.map((task) => (task?.status === "completed" ? task.output : JSON_NULL));
+  return outputs.every((output) => typeof output === "string") ? listOf(outputs) : outputs;
 }
 
-/** The blobs a step's output (or with RUN_INPUT the run's input) consists of. */
-export function blobsOf(run: RunState, step: number): BlobRef[] {
-  const state = run.steps[step];
-  const payloads: (Payload | null)[] =
-    step === RUN_INPUT
-      ? [run.input]
-      : state !== undefined && "tasks" in state
-        ? state.tasks.map((task) => (task?.status === "completed" ? task.output : null))
-        : [state !== undefined && "output" in state ? state.output : null];
-  return payloads.filter((payload) => payload !== null && typeof payload !== "string");
+/** One JSON list of these texts. */
+export function listOf(texts: readonly Json[]): Json {
+  return json(`[${texts.join(",")}]`);
+}
+
+export function isBlobRef(payload: PassedPayload): payload is BlobRef {
+  return typeof payload === "object" && "sha256" in payload;
 }

@@ -1,20 +1,11 @@
 // Schedules the items of a `forEach` in windows, and joins them.
 import type { Failure } from "@millrace/model/failure.ts";
-import { type Json, PAYLOAD_BYTES_MAX, type Payload, type StepInput } from "@millrace/model/payload.ts";
+import { type Json, PAYLOAD_BYTES_MAX, type StepInput } from "@millrace/model/payload.ts";
 import type { RunState, StepItems } from "@millrace/model/run-state.ts";
-import { utf8Bytes } from "../expression/json-value.ts";
 import type { Evaluated, PlanStep } from "../plan/plan.ts";
-import { awaitRoom, beginAttempt } from "./attempts.ts";
-import {
-  askToAdvance,
-  BYTES_PER_UNIT_MAX,
-  type Decision,
-  emit,
-  faultStep,
-  spend,
-  spent,
-  wholeStep,
-} from "./decision.ts";
+import { beginAttempt } from "./attempts.ts";
+import { stepIsReadable } from "./blobs.ts";
+import { askToAdvance, type Decision, emit, faultStep, spend, spent, wholeStep } from "./decision.ts";
 import { inputOf } from "./evaluate-input.ts";
 import { hasRoom, nextItem } from "./readiness.ts";
 import { RunScope } from "./scope.ts";
@@ -29,39 +20,27 @@ export function fanOut(decision: Decision, run: RunState, step: PlanStep, list: 
   if (items !== undefined) scheduleItems(decision, run, step, items);
 }
 
-/** Fills the window: at most `maxConcurrency` items are open. Joins when all are completed. */
+/**
+ * Fills the window: at most `maxConcurrency` items are open. Joins when all are completed; fails as soon as the outputs
+ * so far are more than can be handed on as a list (I9).
+ */
 export function scheduleItems(decision: Decision, run: RunState, step: PlanStep, items: StepItems): void {
-  if (items.completed === items.items.length) return join(decision, run, step, items);
+  if (1 + items.outputBytes > PAYLOAD_BYTES_MAX) return faultStep(decision, run, wholeStep(step), listTooLarge(step));
+  if (items.completed === items.items.length) {
+    emit(decision, { type: "step-joined", runId: run.runId, step: step.index });
+    return;
+  }
   while (hasRoom(run, step, items)) {
     if (spent(decision)) return askToAdvance(decision, run);
-    if (step.child !== null && !decision.canOrder) return awaitRoom(decision, run);
     const item = nextItem(items);
+    if (items.tasks[item] == null && !stepIsReadable(decision, run, step, step.attemptReads)) return;
     const input = firstInput(decision, run, step, item);
     if (input?.type === "failed") return faultStep(decision, run, { step: step.index, item }, input.failure);
+    const before = decision.events.length;
     beginAttempt(decision, run, step, { item, attempt: 1, input: input === null ? null : input.value });
-    if (run.endedMs !== 0) return;
+    // A child may have to wait, or fail its step.
+    if (decision.events.length === before || run.endedMs !== 0) return;
   }
-}
-
-function join(decision: Decision, run: RunState, step: PlanStep, items: StepItems): void {
-  if (fitsPayload(items)) emit(decision, { type: "step-joined", runId: run.runId, step: step.index });
-  else faultStep(decision, run, wholeStep(step), listTooLarge(step));
-}
-
-/** Whether the list of the items' outputs is one that can be handed on (I9). */
-function fitsPayload({ tasks }: StepItems): boolean {
-  let units = 2;
-  for (const task of tasks) if (task?.status === "completed") units += sizeOf(task.output) + 1;
-  if (units * BYTES_PER_UNIT_MAX <= PAYLOAD_BYTES_MAX) return true;
-  let bytes = 2;
-  for (const task of tasks)
-    if (task?.status === "completed")
-      bytes += 1 + (typeof task.output === "string" ? utf8Bytes(task.output) : task.output.bytes);
-  return bytes <= PAYLOAD_BYTES_MAX;
-}
-
-function sizeOf(payload: Payload): number {
-  return typeof payload === "string" ? payload.length : payload.bytes;
 }
 
 function listTooLarge(step: PlanStep): Failure {

@@ -35,6 +35,8 @@ export function isSettled(run: RunState, step: number): boolean {
 /** Whether `advance` has work that nothing else will trigger. */
 export function isSchedulable(run: RunState, plan: Plan): boolean {
   if (run.status !== "running") return false;
+  // Its output waits for texts of blobs.
+  if (run.openSteps === 0) return true;
   return plan.steps.some((step) => {
     const state = run.steps[step.index];
     return state?.status === "fanned-out" ? hasRoom(run, step, state) : isReady(run, step);

@@ -19,9 +19,9 @@ export function tasksOpen({ openAttempts, children }: RunState): number {
   return children === null ? openAttempts : openAttempts - children.length;
 }
 
-/** Adds the run's next timer, if it wants one. */
-export function owedTimer(run: RunState, plan: Plan, reactions: Reaction[]): void {
-  const dueMs = nextDueMs(run, plan);
+/** Adds the run's next timer later than `afterMs`, if it wants one. */
+export function owedTimer(run: RunState, plan: Plan, reactions: Reaction[], afterMs = 0): void {
+  const dueMs = nextDueMs(run, plan, afterMs);
   if (dueMs > 0) reactions.push({ type: "timer", runId: run.runId, atMs: dueMs });
 }
 

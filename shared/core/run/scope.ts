@@ -2,7 +2,7 @@
 import { type Json, type Payload } from "@millrace/model/payload.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { Scope } from "../plan/plan.ts";
-import { type BlobText, outputPayload } from "./input.ts";
+import { type BlobText, isBlobRef, listOf, outputPayload } from "./input.ts";
 
 /** The scope of a step's expressions, or inside `forEach` of one item's. Reads only when asked. */
 export class RunScope implements Scope {
@@ -28,7 +28,9 @@ export class RunScope implements Scope {
   }
 
   output(step: number): Json {
-    return this.#text(outputPayload(this.#run, step, this.#blobText));
+    const output = outputPayload(this.#run, step);
+    if (typeof output === "string" || isBlobRef(output)) return this.#text(output);
+    return listOf(output.map((each) => this.#text(each)));
   }
 
   /** Expressions know three states of a step they need: `completed`, `skipped`, and `pending` for any other. */
@@ -39,6 +41,9 @@ export class RunScope implements Scope {
   }
 
   #text(payload: Payload): Json {
-    return typeof payload === "string" ? payload : this.#blobText(payload);
+    if (typeof payload === "string") return payload;
+    const text = this.#blobText(payload);
+    if (text === undefined) throw new Error(`Blob ${payload.sha256} was not asked for before it was read.`);
+    return text;
   }
 }

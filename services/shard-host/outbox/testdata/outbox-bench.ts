@@ -278,6 +278,7 @@ export class OutboxBench implements Origin {
           this.onRecord(index);
         },
         checkpointed: () => {},
+        unreadable: () => {},
         failed: () => {},
       },
     });

@@ -16,8 +16,9 @@ import { end } from "./cancel.ts";
 export function timerDue(decision: Decision, run: RunState): void {
   if (run.endedMs !== 0) return;
   actOnDue(decision, run);
-  // What is due and waits for room for its message is looked at when there is some.
-  if (run.endedMs === 0 && !decision.roomAwaited) owedTimer(run, decision.plan, decision.reactions);
+  // What is due, and not for want of budget left over, waits for more than time: `advance` will look at it.
+  const afterMs = spent(decision) ? 0 : decision.at.nowMs;
+  if (run.endedMs === 0) owedTimer(run, decision.plan, decision.reactions, afterMs);
 }
 
 function actOnDue(decision: Decision, run: RunState): void {

@@ -3,8 +3,11 @@ import type { ChildDefinition, Definition, StepDefinition } from "@millrace/mode
 import fc from "fast-check";
 import { makeDefinition, makeStep } from "./make-plan.ts";
 
-/** What runs of these workflows are started with: conditions and lists read it. */
-export const RUN_INPUT_TEXT = JSON.stringify({ yes: true, no: false, list: [1, 2, 3, 4, 5], none: [] });
+/** What runs of these workflows are started with: expressions of every kind read it. */
+export const RUN_INPUT_TEXT = JSON.stringify({
+  ...{ yes: true, no: false, list: [1, 2, 3, 4, 5], none: [] },
+  ...{ pause: "5s", go: "go" },
+});
 
 export const SIGNAL_NAMES: readonly string[] = ["go", "stop"];
 
@@ -37,9 +40,24 @@ export const arbitraryDefinition: fc.Arbitrary<Definition> = fc
 function built(shape: Shape, ordinal: number): StepDefinition {
   const needs = shape.needs.filter((need) => need < ordinal).map(nameOf);
   const retry = { maxAttempts: shape.attempts, initialDelayMs: 1000, maxDelayMs: 10_000, multiplier: 2 };
-  const condition = shape.condition === 0 ? "input.no" : shape.condition === 1 ? "input.yes" : null;
+  const condition = conditionOf(shape, needs);
   const shared = { needs, if: condition, retry, stepTimeoutMs: shape.timeoutMs };
   return makeStep(nameOf(ordinal), { ...shared, ...kindOf(shape) });
+}
+
+function conditionOf({ condition }: Shape, needs: readonly string[]): string | null {
+  const [need] = needs;
+  switch (condition) {
+    case 0:
+      return "input.no";
+    case 1:
+      return "input.yes";
+    case 2:
+    case 3:
+      return need === undefined ? null : `steps.${need}.output != ${condition}`;
+    default:
+      return null;
+  }
 }
 
 function kindOf({ kind, window, timeoutMs }: Shape): Partial<StepDefinition> {
@@ -47,15 +65,15 @@ function kindOf({ kind, window, timeoutMs }: Shape): Partial<StepDefinition> {
     case 0:
       return { kind: "transform", uses: "transform", with: { list: "${input.list}" }, stepTimeoutMs: 0 };
     case 1:
-      return { kind: "sleep", uses: "sleep", with: { for: "5s" }, stepTimeoutMs: 0 };
+      return { kind: "sleep", uses: "sleep", with: { for: window === 1 ? "${input.pause}" : "5s" }, stepTimeoutMs: 0 };
     case 2:
-      return { kind: "signal", uses: "signal", with: { name: "go" }, stepTimeoutMs: timeoutMs };
+      return { kind: "signal", uses: "signal", with: { name: window === 1 ? "${input.go}" : "go" }, stepTimeoutMs: timeoutMs };
     case 3:
       return { kind: "signal", uses: "signal", with: { name: "stop" }, stepTimeoutMs: timeoutMs };
     case 4:
       return { forEach: "input.list", maxConcurrency: window };
     case 5:
-      return { forEach: "input.list", maxConcurrency: window, with: { at: "${index}", of: "${item}" } };
+      return { forEach: "input.list", maxConcurrency: window, with: { at: "${index}", of: "${item}", go: "${input.go}" } };
     case 6:
       return { forEach: "input.none", maxConcurrency: window };
     case 7:

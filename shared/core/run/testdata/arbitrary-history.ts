@@ -2,7 +2,7 @@
 import type { Failure, FailureClass } from "@millrace/model/failure.ts";
 import { type RunId, runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import type { ParentRef } from "@millrace/model/messages.ts";
-import { json } from "@millrace/model/payload.ts";
+import { type BlobRef, type Json, json, type Payload } from "@millrace/model/payload.ts";
 import type { RunCommand, StartRun } from "@millrace/model/run-commands.ts";
 import type { RunState, TaskState } from "@millrace/model/run-state.ts";
 import type { TaskOutcome } from "@millrace/model/task.ts";
@@ -67,20 +67,47 @@ export function play(
 ): RunState | undefined {
   let run: RunState | undefined;
   let nowMs = START_MS;
+  const texts = new TextsAtHand();
   const move = (command: RunCommand, seed: number, { budget, room }: Pick<Happening, "budget" | "room">): void => {
-    const decision: Decision = { ...makeDecision(plan, run, { nowMs, seed }), canOrder: room };
+    const decision: Decision = { ...makeDecision(plan, run, { nowMs, seed }, texts.text), canOrder: room };
     if (budget > 0) decision.eventsLeft = budget;
     const decided = decide(decision, command);
     run = decision.run;
+    for (const reaction of decision.reactions) if (reaction.type === "load") texts.wanted ??= reaction.blobs;
     see({ command, decided, decision, nowMs });
   };
-  move({ ...START, parent }, 0, { budget: history[0]?.budget ?? 0, room: history[0]?.room ?? true });
+  const first = history[0] ?? { how: 1, budget: 0, room: true };
+  move({ ...START, input: payloadOf(RUN_INPUT_TEXT, first.how), parent }, 0, first);
   for (const happening of history) {
     if (run === undefined) break;
     nowMs += passed(run, plan, nowMs, happening);
-    move(commandOf(run, happening), Math.imul(happening.how + 1, 0x9e3779b9) >>> 0, happening);
+    const command = texts.advance(happening) ?? commandOf(run, happening);
+    move(command, Math.imul(happening.how + 1, 0x9e3779b9) >>> 0, happening);
   }
   return run;
+}
+
+/** The texts of blobs as a shard has them: those that were wanted last, some of the others, and never those it lost. */
+class TextsAtHand {
+  wanted: readonly BlobRef[] | null = null;
+  #atHand = new Set<string>();
+
+  readonly text = ({ sha256 }: BlobRef): Json | undefined => (this.#atHand.has(sha256) ? json(sha256) : undefined);
+
+  /** Mostly, what a run wanted comes before anything else happens. Now and then a blob of it is lost. */
+  advance({ which, how }: Happening): RunCommand | undefined {
+    if (which % 3 === 0) this.#atHand.clear();
+    if (this.wanted === null || which % 4 === 0) return undefined;
+    const lost = this.wanted.filter(() => how % 13 === 0);
+    for (const { sha256 } of lost.length > 0 ? [] : this.wanted) this.#atHand.add(sha256);
+    this.wanted = null;
+    return { type: "advance", ...TO, lost };
+  }
+}
+
+/** A text as it is, or as a blob whose name is its text. */
+function payloadOf(text: string, how: number): Payload {
+  return how % 3 === 0 ? { sha256: text, bytes: 70_000 } : json(text);
 }
 
 const START: StartRun = {
@@ -111,9 +138,9 @@ function commandOf(run: RunState, happening: Happening): RunCommand {
     case 12:
       return { type: "resume", ...TO };
     case 13:
-      return which < 30 ? { type: "cancel", ...TO, reason: "stop" } : { type: "advance", ...TO };
+      return which < 30 ? { type: "cancel", ...TO, reason: "stop" } : { type: "advance", ...TO, lost: [] };
     case 14:
-      return which < 15 ? { type: "terminate", ...TO, reason: "now" } : { type: "advance", ...TO };
+      return which < 15 ? { type: "terminate", ...TO, reason: "now" } : { type: "advance", ...TO, lost: [] };
     case 15:
       return { type: "retry", ...TO, requestId: which % 2 === 0 ? "" : `r${how % 3}` };
     default:
@@ -149,7 +176,7 @@ function childEnded(run: RunState, { what, which, how }: Chosen, of: Attempt & {
 }
 
 function outcomeOf(what: number, how: number): TaskOutcome {
-  if (what < 6) return { type: "completed", output: json(JSON.stringify({ how })) };
+  if (what < 6) return { type: "completed", output: payloadOf(JSON.stringify({ how }), how) };
   if (what === 6) return { type: "cancelled" };
   return { type: "failed", failure: failureOf(how) };
 }

@@ -1,11 +1,11 @@
 // Plans and decisions for tests, with everything defaulted.
 import type { Definition, StepDefinition, Template } from "@millrace/model/definition.ts";
 import { workflowName } from "@millrace/model/ids.ts";
-import { JSON_NULL } from "@millrace/model/payload.ts";
 import type { Moment } from "@millrace/model/reaction.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import { compilePlan } from "../../plan/compile.ts";
 import type { Plan } from "../../plan/plan.ts";
+import type { BlobText } from "../input.ts";
 import { COMMAND_BYTES_MAX, COMMAND_EVENTS_MAX, type Decision } from "../decision.ts";
 
 export const RETRY = { maxAttempts: 3, initialDelayMs: 1000, maxDelayMs: 60_000, multiplier: 2 };
@@ -26,19 +26,26 @@ export function makePlan(steps: readonly StepDefinition[], output?: Template, ti
   return compilePlan(makeDefinition(steps, output, timeoutMs));
 }
 
-/** A decision with nothing in it yet and a whole budget. */
-export function makeDecision(plan: Plan, run: RunState | undefined, at: Moment): Decision {
+/** A decision with nothing in it yet and a whole budget; without `blobText` no blob is at hand. */
+export function makeDecision(
+  plan: Plan,
+  run: RunState | undefined,
+  at: Moment,
+  blobText: BlobText = () => undefined,
+): Decision {
   return {
     run,
     plan,
     at,
     events: [],
     reactions: [],
-    blobText: () => JSON_NULL,
+    blobText,
+    lost: [],
     eventsLeft: COMMAND_EVENTS_MAX,
     bytesLeft: COMMAND_BYTES_MAX,
     advanceAsked: false,
     canOrder: true,
     roomAwaited: false,
+    loadAsked: false,
   };
 }

@@ -5,11 +5,14 @@
 //   output {"x": "${steps.a.output}"}          run-timeout 1m          both optional
 //   > done a {"ok":true}                       a command; `a[2]` is an item, `attempt=`, `epoch=` override the newest
 //     step-completed a#1 …                     written by the test: events, `! ` reactions, refusals; children are c1, c2, …
+//
+// A payload `@name` is a blob of 70 kB, `@name:bytes` a larger one; `text name json` has its text at hand from there on,
+// `advance lost=name` comes back without it.
 import type { Template } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
-import { json } from "@millrace/model/payload.ts";
 import type { ParentRef, RunMessage } from "@millrace/model/messages.ts";
+import { type BlobRef, type Json, json, type Payload } from "@millrace/model/payload.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { RunCommand, SettleChild } from "@millrace/model/run-commands.ts";
 import type { RunEvent } from "@millrace/model/run-events.ts";
@@ -54,6 +57,7 @@ class Transcript {
   #eventsLeft: number | undefined;
   #canOrder = true;
   readonly #children: string[] = [];
+  readonly #texts = new Map<string, Json>();
 
   line(line: string): string[] {
     if (line.startsWith("> ")) return this.#command(words(line.slice(2)));
@@ -99,6 +103,9 @@ class Transcript {
       case "room":
         this.#canOrder = given.at(1) === "yes";
         return [];
+      case "text":
+        this.#texts.set(given.at(1), json(given.rest(2)));
+        return [];
       case "state":
         return this.#run === undefined ? ["no run"] : stateLines(this.#run, this.#planOf());
       default:
@@ -109,7 +116,8 @@ class Transcript {
   #decide(command: RunCommand): string[] {
     const plan = this.#planOf();
     const at = { nowMs: this.#nowMs, seed: this.#seed };
-    const decision: Decision = { ...makeDecision(plan, this.#run, at), canOrder: this.#canOrder };
+    const texts = ({ sha256 }: BlobRef): Json | undefined => this.#texts.get(sha256);
+    const decision: Decision = { ...makeDecision(plan, this.#run, at, texts), canOrder: this.#canOrder };
     if (this.#eventsLeft !== undefined) decision.eventsLeft = this.#eventsLeft;
     const decided = decide(decision, command);
     this.#run = decision.run;
@@ -128,11 +136,11 @@ class Transcript {
     switch (given.first) {
       case "start":
         return {
-          ...{ type: "start", ...to, workflow: workflowName("w"), version: 1, input: json(text === "" ? "{}" : text) },
+          ...{ type: "start", ...to, workflow: workflowName("w"), version: 1, input: payloadOf(text === "" ? "{}" : text) },
           ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: parentOf(given) },
         };
       case "done":
-        return this.#result(given, { type: "completed", output: json(given.rest(2)) });
+        return this.#result(given, { type: "completed", output: payloadOf(given.rest(2)) });
       case "fail":
         return this.#result(given, { type: "failed", failure: failureOf(given) });
       case "gave-up":
@@ -149,8 +157,9 @@ class Transcript {
         return { type: "retry", ...to, requestId: text };
       case "resume":
       case "timer-due":
-      case "advance":
         return { type: given.first, ...to };
+      case "advance":
+        return { type: given.first, ...to, lost: given.option("lost") === "" ? [] : [blobOf(given.option("lost"))] };
       default:
         throw new Error(`There is no command ${given.first}.`);
     }
@@ -214,6 +223,15 @@ function statusOf(text: string): SettleChild["status"] {
     default:
       throw new Error(`A child cannot be ${text}.`);
   }
+}
+
+function payloadOf(text: string): Payload {
+  return text.startsWith("@") ? blobOf(text.slice(1)) : json(text);
+}
+
+function blobOf(text: string): BlobRef {
+  const [name = "", bytes = "70000"] = text.split(":");
+  return { sha256: name, bytes: Number(bytes) };
 }
 
 /** `fail a CODE class [after=5s]`: transient unless it says otherwise. */
