@@ -2,6 +2,7 @@ import { runOutput } from "@millrace/core/run/input.ts";
 import type { RunId } from "@millrace/model/ids.ts";
 import type { RunMessage } from "@millrace/model/messages.ts";
 import type {
+  AttemptFailed,
   CancelRequested,
   ChildOrdered,
   JournalEvent,
@@ -63,10 +64,10 @@ class Families {
       case "message-applied":
         return stopped(truth.ways.message(event), truth);
       case "step-completed":
-        return this.#completed(event, truth);
+        return this.#attempt(event, truth) ?? this.#completed(event, truth);
       case "attempt-failed":
         this.#failed.add(event.worker);
-        return undefined;
+        return this.#attempt(event, truth);
       case "cancel-requested":
       case "run-ended":
         return this.#stopping(event, truth);
@@ -115,6 +116,16 @@ class Families {
     for (const { step, child } of run?.state.children ?? [])
       if (run?.plan.steps[step]?.child?.onCancel !== "abandon") this.#unwanted.add(child);
     return undefined;
+  }
+
+  /** What became of a child counts for the attempt that it is, and for no other. */
+  #attempt({ runId, step, item, attempt, worker }: StepCompleted | AttemptFailed, truth: Truth): string | undefined {
+    const order = this.#orders.get(worker);
+    if (order === undefined) return undefined;
+    const { event, epoch } = order;
+    const isIts = event.step === step && event.item === item && event.attempt === attempt;
+    if (isIts && event.runId === runId && truth.runs.get(runId)?.state.epoch === epoch) return undefined;
+    return `the end of ${worker} counts for attempt ${attempt} of step ${step} of ${runId}, which is not its own`;
   }
 
   /** What a step has of a child is what the child says of itself. */
