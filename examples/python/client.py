@@ -106,7 +106,9 @@ def parse():
 
 
 if __name__ == "__main__":
-    with grpc.insecure_channel(os.environ.get("MILLRACE_ADDRESS", "127.0.0.1:7400")) as opened:
+    # The server answers with up to 16 MiB, the library takes 4 unless told otherwise.
+    receive = [("grpc.max_receive_message_length", 16 << 20)]
+    with grpc.insecure_channel(os.environ.get("MILLRACE_ADDRESS", "127.0.0.1:7400"), options=receive) as opened:
         chosen = parse()
         try:
             chosen.do(opened, chosen)

@@ -21,7 +21,7 @@ KEPT_BYTES_MAX = 64 << 20  # Results kept until they are settled; beyond that no
 LOGS_BYTES_MAX = 64 << 10
 WELCOME_S = 10
 LISTEN_S = 0.1  # For tasks that were on their way when the worker said that it drains.
-BACKOFF_S, BACKOFF_MAX_S = 0.05, 5
+BACKOFF_S, BACKOFF_HOLDING_MAX_S, BACKOFF_MAX_S = 0.05, 1, 5
 REFUSED = {"INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"}
 STREAM_LOST = (grpc.aio.AioRpcError, asyncio.InvalidStateError, asyncio.TimeoutError, ConnectionError)
 CHANNEL_OPTIONS = [
@@ -81,7 +81,8 @@ class Worker:
                         raise
                     say(f"lost its stream: {error!r}".splitlines()[0])
                 if not self.stopping or self.held:
-                    await asyncio.sleep(random.uniform(0, min(BACKOFF_S * 2**self.failures, BACKOFF_MAX_S)))
+                    longest = BACKOFF_HOLDING_MAX_S if self.held else BACKOFF_MAX_S
+                    await asyncio.sleep(random.uniform(0, min(BACKOFF_S * 2**self.failures, longest)))
                     self.failures += 1
 
     def stop(self):

@@ -2,6 +2,7 @@
 import { parseDuration } from "@millrace/core/expression/duration.ts";
 import { type Client, createClient } from "@millrace/sdk/client/client.ts";
 import { Command, Option } from "commander";
+import { parseExactly } from "./exact-json.ts";
 import { EXIT } from "./exit-codes.ts";
 import { reportFailure, UsageError } from "./failures.ts";
 import { Output } from "./terminal/output.ts";
@@ -64,7 +65,7 @@ export async function withClient(
     process.exitCode = reportFailure(thrown, { address, timeoutMs, json });
     return;
   }
-  const client = createClient({ address, tenant, timeoutMs });
+  const client = createClient({ address, tenant, timeoutMs, parsePayload: parseExactly });
   try {
     process.exitCode = (await work({ client, output: new Output({ json }), timeoutMs })) ?? EXIT.done;
   } catch (thrown: unknown) {

@@ -13,6 +13,7 @@ import type { Config } from "@millrace/config/config.ts";
 import { startConnectors } from "@millrace/connectors/connectors.ts";
 import { type Gateway, startGateway } from "@millrace/gateway/gateway.ts";
 import { openFileJournal } from "@millrace/journal/file/open.ts";
+import { soleWriter } from "@millrace/journal/sole-writer.ts";
 import { shardId } from "@millrace/model/ids.ts";
 import type { FindDefinition } from "@millrace/shard-host/decider.ts";
 import { Node } from "@millrace/shard-host/node.ts";
@@ -52,7 +53,10 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
   const [registry, blobs] = await Promise.all([
     opened(
       registryFolder,
-      JournaledRegistry.open(() => openFileJournal(registryFolder), systemClock),
+      JournaledRegistry.open(
+        soleWriter(() => openFileJournal(registryFolder)),
+        systemClock,
+      ),
     ),
     openFolderBlobs(join(folder, "blobs")),
   ]);
@@ -68,6 +72,8 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       clock: systemClock,
       findDefinition,
       submit: (origin, batch) => node.submit(origin, batch),
+      // The folder is locked: no other process can have the journal.
+      leased: () => true,
       observer: observeShard(index, { log, metrics, progress }),
     });
   };
@@ -88,7 +94,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
   const connectors = startConnectors({
     address: gateway.grpcAddress,
     capacity: config.connectors.capacity,
-    http: { allow: config.connectors.httpAllow },
+    http: { allow: config.connectors.httpAllow, ownPorts: gateway.ports },
   });
   return {
     gateway,

@@ -12,6 +12,7 @@ import { grpcServices } from "./grpc/services.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { ViewOpener } from "./runs/opened-view.ts";
 import { TaskHub } from "./tasks/task-hub.ts";
+import { WORKERS_BACK_MS } from "./tasks/worker-link.ts";
 import { WebhookRoutes } from "./webhooks/routes.ts";
 import { Secrets } from "./webhooks/secrets.ts";
 
@@ -40,6 +41,8 @@ export interface Gateway {
   readonly grpcAddress: string;
   /** `http://host:port` */
   readonly httpAddress: string;
+  /** Those it listens on. */
+  readonly ports: readonly number[];
   readonly hub: TaskHub;
   /**
    * Health says NOT_SERVING at once and workers are told to finish; waits at most `graceMs` for what they hold, then half a
@@ -75,9 +78,11 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
     await grpc.stop(0);
     throw error;
   }
+  const cancelWait = clock.after(WORKERS_BACK_MS, () => shards.workersAreBack());
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number) => {
     const untilMs = clock.monotonicMs() + graceMs;
+    cancelWait();
     grpc.drain();
     http.drain();
     hub.drain();
@@ -91,6 +96,7 @@ export async function startGateway(parts: GatewayParts): Promise<Gateway> {
   return {
     grpcAddress: `${host}:${grpc.port}`,
     httpAddress: `http://${host}:${http.port}`,
+    ports: [grpc.port, http.port],
     hub,
     stop: (graceMs) => {
       stopped ??= stop(graceMs);

@@ -45,7 +45,11 @@ export interface DispatchedTask {
   readonly step: number;
   readonly item: number;
   readonly attempt: number;
-  state: "queued" | "held" | "gone";
+  /**
+   * `doubtful`: it is owed since an earlier process, which may have given it out.
+   * `gone`: nobody waits for it.
+   */
+  state: "queued" | "doubtful" | "held" | "gone";
 }
 
 /** A run that ended since the last checkpoint, encoded. */
@@ -83,7 +87,7 @@ export class Actors {
     const stored = this.#store.run(runId);
     if (stored === undefined) return undefined;
     const run = decodeRunState(stored.bytes);
-    const actor = this.#actor(run, stored.position, stored.bytes.length);
+    const actor = this.#actor(run, stored.position);
     if (stored.ended) {
       actor.reopened = reopenedRow(run);
       return actor;
@@ -136,11 +140,12 @@ export class Actors {
     this.#enter(actor);
   }
 
-  /** Counts what an event added to a live run. */
-  grow(actor: Actor, bytes: number): void {
-    if (bytes === 0) return;
-    actor.bytes += bytes;
-    this.room.grow(actor.tenant, bytes);
+  /** Counts a run anew after events changed it. */
+  weigh(actor: Actor): void {
+    const bytes = RUN_BYTES + actor.run.stateBytes;
+    if (bytes === actor.bytes) return;
+    if (this.live.get(actor.runId) === actor) this.room.grow(actor.tenant, bytes - actor.bytes);
+    actor.bytes = bytes;
   }
 
   /** Lets a run leave memory if the store holds it as it is and nothing is owed but a timer the store knows. */
@@ -159,7 +164,7 @@ export class Actors {
   }
 
   #reopen(ended: EndedRun): Actor {
-    const actor = this.#actor(decodeRunState(ended.bytes), ended.position, ended.bytes.length);
+    const actor = this.#actor(decodeRunState(ended.bytes), ended.position);
     // The store does not hold it in this form.
     actor.dirty = true;
     actor.stored = ended.stored;
@@ -176,13 +181,11 @@ export class Actors {
     if (this.live.delete(actor.runId)) this.room.leave(actor.tenant, actor.bytes);
   }
 
-  #actor(run: RunState, position: Position, bytes: number): Actor {
+  #actor(run: RunState, position: Position): Actor {
     const pinned = this.#plans.get(run.tenant, run.workflow, run.version);
     if (pinned === undefined)
       throw new Error(`Run ${run.runId} uses ${run.workflow}@${run.version}, which is not pinned.`);
-    const actor = newActor(run, pinned.plan, position);
-    actor.bytes += bytes;
-    return actor;
+    return newActor(run, pinned.plan, position);
   }
 }
 
@@ -220,7 +223,7 @@ function newActor(run: RunState, plan: Plan, position: Position): Actor {
     stored: null,
     reopened: null,
     tasks: null,
-    bytes: RUN_BYTES,
+    bytes: RUN_BYTES + run.stateBytes,
     armedMs: 0,
   };
 }

@@ -14,7 +14,7 @@ import type { ShardObserver } from "./shard-options.ts";
 
 export interface ScheduleScene {
   readonly memory: ShardMemory;
-  readonly commit: Commit;
+  readonly commit: Pick<Commit, "bytesSinceCheckpoint" | "checkpointed">;
   readonly clock: Clock;
   readonly observer: ShardObserver;
   readonly begin: (done: (outcome: SliceOutcome) => void) => Checkpoint;
@@ -66,6 +66,17 @@ export class CheckpointSchedule {
     this.#running?.stop();
     this.#running = null;
     this.#release();
+  }
+
+  /** As {@link end}, but finishes the slice under way first: the memory is used on. */
+  leave(left: () => void): void {
+    const running = this.#running;
+    this.#ended = true;
+    this.#timer?.();
+    this.#running = null;
+    this.#release();
+    if (running === null) left();
+    else running.leave(left);
   }
 
   #begin(): void {

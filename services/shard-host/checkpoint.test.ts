@@ -11,7 +11,12 @@ const WAITER =
 /** Every run there is, as bytes. */
 async function everything(bench: ShardBench): Promise<ReadonlyMap<RunId, string>> {
   const { runs } = await bench.list();
-  return new Map(runs.map(({ runId, bytes }) => [runId, Buffer.from(bytes).toString("hex")]));
+  const held = new Map<RunId, string>();
+  for (const { runId } of runs) {
+    const run = await bench.run(runId);
+    if (run !== undefined) held.set(runId, encodeRunState(run).toString("hex"));
+  }
+  return held;
 }
 
 /** Runs in every state a checkpoint may meet. */
@@ -87,6 +92,41 @@ describe("a checkpoint", () => {
         expect(after.size).toBe(before.size);
         expect([...after].filter(([runId, bytes]) => before.get(runId) !== bytes)).toEqual([]);
       }
+  });
+
+  it("I9: writes a definition once, with the first checkpoint after it was pinned", async () => {
+    const bench = await ShardBench.open(ONE_STEP, TWO_STEPS);
+    const pinned: string[] = [];
+    const write = bench.disk.write.bind(bench.disk);
+    bench.disk.write = (slice) => {
+      pinned.push(...slice.rows.map(({ key }) => key));
+      write(slice);
+    };
+    for (const workflow of ["one", "one", "two"]) {
+      await bench.start(workflow);
+      await bench.checkpoint();
+    }
+    await bench.crash();
+    await bench.start("one");
+    await bench.start("two");
+    await bench.checkpoint();
+    expect(pinned).toEqual(["definition/t/one@1", "definition/t/two@1"]);
+  });
+
+  it("I6: a definition outlives a crash after any slice of the checkpoint that first holds it", async () => {
+    for (let kept = 0; kept <= 1; kept++) {
+      const bench = await ShardBench.open(ONE_STEP);
+      for (let index = 0; index < 600; index++) bench.send(bench.startOf("one"));
+      await bench.settle();
+      bench.slices.push({ type: "written" }, { type: "failed", reason: "the process dies here" });
+      await bench.checkpoint();
+      expect(bench.disk.tables.rows.size).toBe(1);
+      await bench.crash(kept);
+      await bench.checkpoint();
+      expect(bench.disk.unflushed).toBe(0);
+      await bench.crash();
+      expect(bench.pull(1000)).toHaveLength(600);
+    }
   });
 
   it("I1: nothing that is not durable reaches the store", async () => {

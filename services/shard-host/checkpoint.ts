@@ -4,7 +4,8 @@
 //    written with the shard holding still for one record (`hold`), since some may never be at rest otherwise.
 // 2. Whatever changed up to `target` is written, in its newest durable form: a live run may have ended meanwhile.
 // 3. Every row carries its run's position; `meta` of the last slice says that everything up to `target` is in.
-// 4. The journal is truncated only after the store says that all slices are on disk.
+// 4. A pinned definition is written once, by the first checkpoint after it was pinned: there may be 256 MiB of them.
+// 5. The journal is truncated only after the store says that all slices are on disk.
 
 import type { Clock } from "@millrace/clock/clock.ts";
 import { encodeRunState } from "@millrace/codec/run-state-v1.ts";
@@ -16,25 +17,29 @@ import type {
   KeyRow,
   LiveRow,
   ReopenedRow,
+  ShardRow,
   Slice,
   SliceOutcome,
-  SmallRow,
   Store,
 } from "@millrace/store/store.ts";
 import { type Actor, type EndedRun, liveStatus, OWED_AT_ONCE_MS, storedDueMs } from "./actors.ts";
 import type { Commit } from "./commit.ts";
 import { SLICE_BYTES_MAX, SLICE_ROWS_MAX } from "./limits.ts";
 import type { ShardMemory } from "./memory.ts";
-import { encodeMeta } from "./meta.ts";
 import { rowsOf } from "./outbox/way-rows.ts";
 import type { Incoming, Outgoing, WrittenSide } from "./outbox/ways.ts";
+import { pinnedRow } from "./pinned-row.ts";
+import type { RecentPin } from "./plans.ts";
+
+/** How far a shard's memory is durable: its own commits, or the records a standby has folded. */
+export type Durable = Pick<Commit, "acked" | "chain" | "term" | "timeMs">;
 
 /** What a checkpoint works with. */
 export interface CheckpointScene {
   readonly memory: ShardMemory;
-  readonly commit: Commit;
+  readonly commit: Durable;
   readonly store: Store;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "truncateBefore">;
   readonly clock: Clock;
   /** Asks the shard to decide nothing new until every record is acked, then calls back; it goes on after the callback. */
   readonly hold: (quiet: () => void) => void;
@@ -52,7 +57,11 @@ export class Checkpoint {
   readonly #keys: KeyRow[];
   /** Ways that changed up to the target. */
   #ways: (Outgoing | Incoming)[];
+  readonly #pins: RecentPin[];
   #stopped = false;
+  #writing = false;
+  /** Whoever waits for the slice under way, to go on with the memory without this checkpoint. */
+  #leaver: (() => void) | null = null;
 
   constructor(scene: CheckpointScene, done: (outcome: SliceOutcome) => void) {
     const { memory, commit } = scene;
@@ -65,6 +74,7 @@ export class Checkpoint {
     for (const actor of memory.actors.live.values()) if (actor.dirty) this.#pending.push(actor.runId);
     this.#keys = memory.keys.upTo(this.#target);
     this.#ways = memory.ways.changed();
+    this.#pins = memory.plans.upTo(this.#target);
   }
 
   /** Writes the first slice; the others follow by themselves. */
@@ -79,13 +89,24 @@ export class Checkpoint {
     else this.#write(slice, null, () => this.#next());
   }
 
+  /** How many rows are to be written at least. */
   get #left(): number {
-    return this.#pending.length + this.#keys.length + this.#ways.length;
+    return this.#pending.length + this.#keys.length + this.#ways.length + this.#pins.length;
   }
 
   /** Gives up: the shard's memory is being dropped. `done` is not called. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** Gives up after the slice under way, so that memory knows what the store holds. `done` of the checkpoint is not called. */
+  leave(left: () => void): void {
+    if (this.#writing) {
+      this.#leaver = left;
+      return;
+    }
+    this.#stopped = true;
+    left();
   }
 
   /** Everything is acked: what is left goes with the shard's own state, if it fits into one slice. */
@@ -97,7 +118,6 @@ export class Checkpoint {
       chain: this.#chain,
       term: this.#scene.commit.term,
       timeMs: this.#timeMs,
-      body: encodeMeta(this.#scene.memory.plans.events()),
     };
     this.#write(slice, meta, () => this.#flush());
   }
@@ -119,15 +139,28 @@ export class Checkpoint {
 
   #write(builder: SliceBuilder, meta: CheckpointMeta | null, then: () => void): void {
     const slice = builder.build(meta);
+    this.#writing = true;
     this.#scene.store.write(slice, (outcome) => {
+      this.#writing = false;
       if (this.#stopped) return;
-      if (outcome.type !== "written") return this.#done(outcome);
-      for (const row of slice.ended) endedWritten(this.#scene.memory, row);
-      for (const row of slice.live) liveWritten(this.#scene.memory, row);
-      this.#scene.memory.keys.forget(slice.keys);
-      for (const { side, written } of builder.ways) this.#scene.memory.ways.written(side, written);
-      then();
+      if (outcome.type === "written") this.#written(slice, builder);
+      if (this.#leaver !== null) {
+        this.#stopped = true;
+        return this.#leaver();
+      }
+      if (outcome.type === "written") then();
+      else this.#done(outcome);
     });
+  }
+
+  /** A slice is in the store: memory knows what lies there. */
+  #written(slice: Slice, { sides }: SliceBuilder): void {
+    const { memory } = this.#scene;
+    for (const row of slice.ended) endedWritten(memory, row);
+    for (const row of slice.live) liveWritten(memory, row);
+    memory.keys.forget(slice.keys);
+    memory.plans.stored(slice.rows);
+    for (const { side, written } of sides) memory.ways.written(side, written);
   }
 
   /** The next rows that may be written now; runs that are not at rest stay pending. */
@@ -135,6 +168,7 @@ export class Checkpoint {
     const { commit, memory } = this.#scene;
     const slice = new SliceBuilder();
     const restless: RunId[] = [];
+    while (slice.hasRoom && this.#pins.length > 0) slice.addPin(this.#pins.pop());
     while (slice.hasRoom && this.#pending.length > 0) {
       const runId = this.#pending.pop();
       if (runId === undefined) break;
@@ -194,9 +228,9 @@ class SliceBuilder {
   readonly #reopened: ReopenedRow[] = [];
   readonly #ended: EndedRow[] = [];
   readonly #keys: KeyRow[] = [];
-  readonly #small: SmallRow[] = [];
+  readonly #own: ShardRow[] = [];
   /** Sides of ways, and what was written of them. */
-  readonly ways: { readonly side: Outgoing | Incoming; readonly written: WrittenSide }[] = [];
+  readonly sides: { readonly side: Outgoing | Incoming; readonly written: WrittenSide }[] = [];
   #bytes = 0;
   #rows = 0;
 
@@ -224,6 +258,13 @@ class SliceBuilder {
     this.#count(bytes.length);
   }
 
+  addPin(pin: RecentPin | undefined): void {
+    if (pin === undefined) return;
+    const row = pinnedRow(pin);
+    this.#own.push(row);
+    this.#count(row.bytes?.length ?? 0);
+  }
+
   addKey(key: KeyRow | undefined): void {
     if (key === undefined) return;
     this.#keys.push(key);
@@ -232,8 +273,8 @@ class SliceBuilder {
 
   addWay(side: Outgoing | Incoming): void {
     const rows = rowsOf(side);
-    this.#small.push(...rows);
-    this.ways.push({ side, written: { position: side.position, open: "waiting" in side && side.waiting.length > 0 } });
+    this.#own.push(...rows);
+    this.sides.push({ side, written: { position: side.position, open: "waiting" in side && side.waiting.length > 0 } });
     for (const { bytes } of rows) this.#count(bytes?.length ?? 0);
   }
 
@@ -243,7 +284,7 @@ class SliceBuilder {
       reopened: this.#reopened,
       ended: this.#ended,
       keys: this.#keys,
-      rows: this.#small,
+      rows: this.#own,
       meta,
     };
   }

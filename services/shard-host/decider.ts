@@ -19,7 +19,6 @@ import type { Actor } from "./actors.ts";
 import { forgetTask } from "./dispatch/run-tasks.ts";
 import type { EndWatch } from "./end-watch.ts";
 import { TURN_BYTES_MAX } from "./limits.ts";
-import { payloadCharacters } from "./live-room.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { refusedChild } from "./outbox/refused-child.ts";
@@ -227,7 +226,7 @@ export class Decider {
       body,
     } as const;
     turn.note(event);
-    return this.#memory.plans.pin(event);
+    return this.#memory.plans.pin(event, turn.position);
   }
 
   #decision(run: RunState | undefined, plan: Plan, turn: Turn, seed: number): Decision {
@@ -259,6 +258,7 @@ export class Decider {
     turn.seal();
     actor.position = turn.position;
     actor.dirty = true;
+    actors.weigh(actor);
     for (let index = from.events; index < turn.events.length; index++) this.#fileEvent(actor, turn.events[index]);
     if (this.#watched(actor.runId)) turn.watched.add(actor.runId);
     for (let index = from.reactions; index < turn.reactions.length; index++) {
@@ -292,7 +292,6 @@ export class Decider {
 
   #fileEvent(actor: Actor, event: RunEvent | undefined): void {
     if (event === undefined) return;
-    this.#memory.actors.grow(actor, payloadCharacters(event));
     switch (event.type) {
       case "step-completed":
       case "attempt-failed":
@@ -339,7 +338,8 @@ export class Decider {
   #answer(letter: Letter, decided: Decided, turn: Turn, run: RunState | undefined): void {
     if (letter.origin === null) return;
     if ("code" in decided) return refuse(letter, decided, turn);
-    turn.reply(letter.origin, done(letter.ref, letter.command.runId, decided.repeated, run?.epoch ?? 0));
+    const epoch = decided.epoch > 0 ? decided.epoch : (run?.epoch ?? 0);
+    turn.reply(letter.origin, done(letter.ref, letter.command.runId, decided.repeated, epoch));
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ONE_STEP, ShardBench, tenantOf, text } from "./testdata/shard-bench.ts";
+import { ONE_STEP, ShardBench, TENANT, tenantOf, text } from "./testdata/shard-bench.ts";
 
 const KEY = { idempotencyKey: "order-1", inputHash: "h1" };
 
@@ -81,5 +81,23 @@ describe("an idempotency key", () => {
       const again = bench.startOf("one", { idempotencyKey: `k${index}`, inputHash: "h" });
       expect(await bench.ask(again)).toMatchObject({ type: "done", repeated: true, runId: start.runId });
     }
+  });
+});
+
+describe("a retry's request ID", () => {
+  it("I3: gets its first answer also when the run was retried again since, before and after a checkpoint", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const runId = await bench.start("one");
+    const to = { tenant: TENANT, runId };
+    for (const requestId of ["first", "second"]) {
+      await bench.ask({ type: "terminate", ...to, reason: "" });
+      await bench.ask({ type: "retry", ...to, requestId });
+    }
+    const first = { type: "done", repeated: true, epoch: 2 };
+    expect(await bench.ask({ type: "retry", ...to, requestId: "first" })).toMatchObject(first);
+    await bench.checkpoint();
+    await bench.crash();
+    expect(await bench.ask({ type: "retry", ...to, requestId: "first" })).toMatchObject(first);
+    expect(await bench.run(runId)).toMatchObject({ epoch: 3 });
   });
 });

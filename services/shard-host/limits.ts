@@ -61,6 +61,14 @@ export const TIMER_WINDOW_MS = 60_000;
 /** How many timers or runs are read from the store at a time. */
 export const STORE_PAGE = 1_000;
 
+/**
+ * What one page of a list may read of runs' encoded states: some 25 ms of the loop at worst, and enough for 1,000 runs of
+ * a usual size. The page ends early there.
+ */
+export const LIST_BYTES_MAX = 2 * 1024 * 1024;
+/** Looking through items in memory for those that retry counts as reading so much of each: 250,000 a page. */
+export const LIST_ITEM_BYTES = 8;
+
 /** Texts of blobs that are kept after an expression read them. */
 export const BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;
 /**
@@ -95,3 +103,7 @@ export const ACK_DELAY_MS = 50;
 export const ACKS_A_TURN_MAX = 1_024;
 /** Runs woken at a time when there is room for messages again (I7). */
 export const WOKEN_A_TIME_MAX = 256;
+/** Watchers of a run whose encoded state is no larger are told of every durable turn: reading it costs 1 ms at most. */
+export const WATCH_SMALL_BYTES = 64 * 1024;
+/** How fast larger ones are read for their watchers, all of them together: some 5 % of the loop. */
+export const WATCH_BYTES_PER_SECOND = 2 * 1024 * 1024;

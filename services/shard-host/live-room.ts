@@ -1,7 +1,6 @@
 // How much memory the live runs of a shard take, in all and by tenant: counts and bytes, so that neither many small runs
 // nor a few large ones can end the process (I9), and no tenant can use up what others need (I7).
 import type { TenantId } from "@millrace/model/ids.ts";
-import type { RunEvent } from "@millrace/model/run-events.ts";
 import { ACTORS_MAX, LIVE_BYTES_MAX } from "./limits.ts";
 
 interface Used {
@@ -12,7 +11,7 @@ interface Used {
 /** From this share on, a tenant that has more than half of what is used gets no more. */
 const CROWDED = 0.8;
 
-/** What a run takes beside its payloads: its state, its actor, and their places in maps. */
+/** What a run takes beside its `stateBytes`: the rest of its state, its actor, and their places in maps. */
 export const RUN_BYTES = 2048;
 
 export class LiveRoom {
@@ -31,7 +30,7 @@ export class LiveRoom {
     this.#used.bytes += bytes;
   }
 
-  /** A run in memory grew. */
+  /** A run in memory grew, or shrank. */
   grow(tenant: TenantId, bytes: number): void {
     const used = this.#tenants.get(tenant);
     if (used !== undefined) used.bytes += bytes;
@@ -64,36 +63,6 @@ export class LiveRoom {
     if (used.runs * 2 <= runs && used.bytes * 2 <= bytes) return null;
     return `${used.runs} of the ${runs} runs under way are of this tenant.`;
   }
-}
-
-/** The payloads an event adds to a run, in characters. */
-export function payloadCharacters(event: RunEvent): number {
-  switch (event.type) {
-    case "run-started":
-      return textLength(event.input);
-    case "step-scheduled":
-    case "child-ordered":
-      return textLength(event.input);
-    case "step-completed":
-      return textLength(event.output) + textLength(event.logs);
-    case "attempt-failed":
-      return event.failure.message.length + event.failure.guidance.length + textLength(event.logs);
-    case "step-evaluated":
-      return textLength(event.output);
-    case "signal-received":
-      return textLength(event.payload);
-    case "step-fanned-out":
-      return event.items.reduce((sum, item) => sum + item.length + ITEM_BYTES, 0);
-    default:
-      return 0;
-  }
-}
-
-/** What an item takes beside its text. */
-const ITEM_BYTES = 200;
-
-function textLength(value: unknown): number {
-  return typeof value === "string" ? value.length : 0;
 }
 
 function share({ runs, bytes }: Used): number {

@@ -40,3 +40,10 @@ export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonl
   const ways = new Ways(store);
   return { plans, actors, keys: new Keys(store), ways, texts, loads, dispatch, timers: new Timers() };
 }
+
+/** What a standby has folded, for an owner to go on with: what only owners have begins empty. */
+export function adopted(memory: ShardMemory, sinks: readonly TaskSink[]): ShardMemory {
+  // Its timers are not in the new heap.
+  for (const actor of memory.actors.live.values()) actor.armedMs = 0;
+  return { ...memory, dispatch: new Dispatch(sinks), timers: new Timers() };
+}

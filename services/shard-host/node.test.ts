@@ -1,6 +1,7 @@
 import { slotOfRun } from "@millrace/core/run-id.ts";
 import type { ListPage } from "@millrace/link/link.ts";
 import { type RunId, SLOT_COUNT, slot } from "@millrace/model/ids.ts";
+import { json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task } from "@millrace/model/task.ts";
 import { describe, expect, it } from "vitest";
@@ -71,6 +72,39 @@ describe("a node", () => {
       before = page.next;
     } while (before !== null);
     expect(paged).toEqual(runs.toSorted().toReversed());
+  });
+
+  it("I9: merges pages that end early without leaving a run out", async () => {
+    const bench = await opened();
+    const [client] = bench.benches;
+    if (client === undefined) throw new Error("No shard.");
+    const large = json(JSON.stringify("x".repeat(60_000)));
+    // Every other run lies on the first shard and is large; the others are small, on the last.
+    const starts = Array.from({ length: 160 }, (_, index) =>
+      client.startOf("one", index % 2 === 0 ? { input: large } : {}, slot(index % 2 === 0 ? 0 : SLOT_COUNT - 1)),
+    );
+    bench.node.submit(
+      client,
+      starts.map((command, ref) => ({ ref: 1000 + ref, command, notifyEnd: false })),
+    );
+    await bench.settle();
+    for (const { shard } of bench.benches)
+      for (const { runId } of shard.pull(["work"], 1_000))
+        await client.ask({ type: "terminate", tenant: TENANT, runId, reason: "" });
+    const pages: RunId[][] = [];
+    let before: RunId | null = null;
+    do {
+      const page: ListPage = await listed(bench, 1_000, before);
+      pages.push(page.runs.map(({ runId }) => runId));
+      before = page.next;
+    } while (before !== null);
+    expect(pages.length).toBeGreaterThan(1);
+    expect(pages.flat()).toEqual(
+      starts
+        .map(({ runId }) => runId)
+        .toSorted()
+        .toReversed(),
+    );
   });
 
   it("shares credits among its shards, and gives none of them up", async () => {

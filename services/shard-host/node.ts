@@ -1,9 +1,18 @@
 // A node: shards by slot range behind one face. Gateways talk to it through the link.
 import { slotOfRun } from "@millrace/core/run-id.ts";
-import type { Envelope, ListPage, ListQuery, Origin, RunView, Shards, TaskSink, Unwatch } from "@millrace/link/link.ts";
+import type {
+  Envelope,
+  ListPage,
+  ListQuery,
+  Origin,
+  RunView,
+  Shards,
+  TaskSink,
+  Watching,
+} from "@millrace/link/link.ts";
 import { type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Shard } from "./shard.ts";
 import type { Changed } from "./watches.ts";
 
@@ -61,7 +70,7 @@ export class Node implements Shards {
       });
   }
 
-  watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
+  watch(tenant: TenantId, runId: RunId, changed: Changed): Watching {
     return this.#shardOf(runId).watch(tenant, runId, changed);
   }
 
@@ -76,6 +85,15 @@ export class Node implements Shards {
       if (shard !== undefined) tasks.push(...shard.pull(taskTypes, share));
     }
     deliver(tasks);
+  }
+
+  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void {
+    const byShard = Map.groupBy(tokens, ({ runId }) => this.#shardOf(runId));
+    owed([...byShard].flatMap(([shard, announced]) => shard.holding(announced)));
+  }
+
+  workersAreBack(): void {
+    for (const shard of this.shards) shard.workersAreBack();
   }
 
   /** Whether there is such a run; undefined = cannot be said now. */
@@ -94,10 +112,17 @@ export class Node implements Shards {
   }
 }
 
+/** The pages as one. A page that goes on says nothing of older runs, so none of those is listed yet. */
 function merged(pages: readonly ListPage[], limit: number): ListPage {
-  const rows = pages.flatMap((page) => page.runs);
-  const sorted = rows.toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
+  const oldest = pages.reduce<RunId | null>(
+    (id, { next }) => (next !== null && (id === null || next > id) ? next : id),
+    null,
+  );
+  const sorted = pages
+    .flatMap((page) => page.runs)
+    .filter(({ runId }) => oldest === null || runId >= oldest)
+    .toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
   const runs = sorted.slice(0, limit);
-  const more = sorted.length > limit || pages.some((page) => page.next !== null);
-  return { runs, next: more ? (runs.at(-1)?.runId ?? null) : null };
+  if (sorted.length > limit) return { runs, next: runs.at(-1)?.runId ?? null };
+  return { runs, next: oldest };
 }

@@ -23,14 +23,14 @@ function withdraw(order: Withdrawal, { dispatch }: ShardMemory, post: (letter: L
   for (const task of dispatch.withdraw(order)) post(cancelledUnstarted(task));
 }
 
-/** Performs one reaction: of a durable turn, or owed after a take-over. */
+/** Performs one reaction: of a durable turn, or owed after a take-over, as dispatches always are here. */
 export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: Letter) => void): void {
   const { actors, dispatch, loads, timers, ways } = memory;
   switch (reaction.type) {
     case "dispatch": {
       const actor = actors.live.get(reaction.runId);
       // It may have ended since, or moved on; then nobody is owed this attempt.
-      if (actor !== undefined && actor.run.epoch === reaction.epoch) dispatch.add(dispatchedTask(actor, reaction));
+      if (actor !== undefined && actor.run.epoch === reaction.epoch) dispatch.owe(dispatchedTask(actor, reaction));
       return;
     }
     case "timer": {

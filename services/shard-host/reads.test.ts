@@ -2,7 +2,8 @@ import type { ListPage, RunView } from "@millrace/link/link.ts";
 import type { RunId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import { describe, expect, it } from "vitest";
-import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf, text } from "./testdata/shard-bench.ts";
+import { LIST_BYTES_MAX } from "./limits.ts";
+import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf } from "./testdata/shard-bench.ts";
 
 function idsOf(page: ListPage): RunId[] {
   return page.runs.map(({ runId }) => runId);
@@ -69,15 +70,7 @@ describe("a list", () => {
       if (index % 10 === 9) await bench.checkpoint();
       await bench.clock.advance(1);
     }
-    const paged: RunId[] = [];
-    let before: RunId | null = null;
-    for (let pages = 0; pages < 20; pages++) {
-      const page: ListPage = await bench.list({ limit: 4, before });
-      paged.push(...idsOf(page));
-      before = page.next;
-      if (before === null) break;
-    }
-    expect(paged).toEqual(started.toReversed());
+    expect((await pagesOf(bench, 4)).flat()).toEqual(started.toReversed());
   });
 
   it("filters by workflow, status and time, also by what changed since the store was written", async () => {
@@ -107,41 +100,78 @@ describe("a list", () => {
   });
 });
 
-describe("a watch", () => {
-  it("tells the run as it is, then what durable turns make of it, until it is ended", async () => {
+describe("a line of a list", () => {
+  const failure = {
+    code: "BUSY",
+    class: "transient",
+    message: "m".repeat(4_096),
+    guidance: "",
+    retryAfterMs: 0,
+  } as const;
+
+  it("says the newest error and the next attempt while a run retries, in memory or at rest in the store", async () => {
     const bench = await ShardBench.open(TWO_STEPS);
     const runId = await bench.start("two");
-    const heard: number[] = [];
-    const unwatch = bench.shard.watch(TENANT, runId, (view) => {
-      if ("position" in view) heard.push(view.position);
+    for (const task of bench.pull())
+      await bench.ask(bench.resultOf(task, { type: "failed", failure: { ...failure, retryAfterMs: 3_600_000 } }));
+    const [inMemory] = (await bench.list()).runs;
+    expect(inMemory).toMatchObject({
+      ...{ runId, status: "running", retryingSteps: 1, failedStep: "a", failure: { code: "BUSY" } },
+      ...{ stepsTotal: 2, stepsSettled: 0, nextAttemptMs: expect.toSatisfy((ms: number) => ms > bench.clock.nowMs()) },
     });
-    await bench.settle();
-    expect(heard).toHaveLength(1);
-    for (const task of bench.pull()) await bench.complete(task);
-    expect(heard).toHaveLength(2);
-    unwatch();
-    await bench.ask({ type: "pause", tenant: TENANT, runId, reason: "" });
-    expect(heard).toEqual(heard.toSorted((a, b) => a - b));
-    expect(heard).toHaveLength(2);
+    await bench.checkpoint();
+    await bench.run(runId);
+    expect((await bench.list()).runs).toEqual([inMemory]);
+    await bench.crash();
+    expect((await bench.list()).runs).toEqual([inMemory]);
   });
 
-  it("goes on after the shard has lost its memory", async () => {
+  it("says why an ended run failed, from the overlay and from the store", async () => {
     const bench = await ShardBench.open(TWO_STEPS);
     const runId = await bench.start("two");
-    const heard: (RunView | Refusal)[] = [];
-    bench.shard.watch(TENANT, runId, (view) => heard.push(view));
-    bench.log.failNext({ type: "unknown", written: true });
-    await bench.ask({ type: "signal", tenant: TENANT, runId, signalId: "", name: "x", payload: text(1) });
-    expect(heard.at(-1)).toMatchObject({ runId });
-    expect(heard.length).toBeGreaterThan(1);
+    for (const task of bench.pull())
+      await bench.ask(bench.resultOf(task, { type: "failed", failure: { ...failure, class: "permanent" } }));
+    const before = (await bench.list()).runs;
+    expect(before).toMatchObject([{ runId, status: "failed", failedStep: "a", failure: { code: "BUSY" } }]);
+    await bench.checkpoint();
+    expect((await bench.list()).runs).toEqual(before);
   });
 
-  it("of an unknown run is answered once and forgotten", async () => {
+  it("I9: cuts long texts", async () => {
     const bench = await ShardBench.open(ONE_STEP);
-    const start = bench.startOf("one");
-    const heard: (RunView | Refusal)[] = [];
-    bench.shard.watch(TENANT, start.runId, (view) => heard.push(view));
-    await bench.ask(start);
-    expect(heard).toMatchObject([{ code: "RUN_NOT_FOUND" }]);
+    const runId = await bench.start("one");
+    const [task] = bench.pull();
+    if (task === undefined) throw new Error("No task.");
+    await bench.ask(bench.resultOf(task, { type: "failed", failure: { ...failure, guidance: "g".repeat(4_096) } }));
+    const [row] = (await bench.list()).runs;
+    expect(row?.runId).toBe(runId);
+    expect(row?.failure?.message).toBe(`${"m".repeat(1_023)}…`);
+    expect(row?.failure?.guidance.length).toBe(1_024);
+  });
+
+  it("I9: a page ends early when runs are large, wherever they are, and the pages hold every run once", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const started: RunId[] = [];
+    const large = JSON.stringify("x".repeat(60_000));
+    for (let index = 0; index < 120; index++) {
+      started.push(await bench.start("one", large));
+      for (const task of bench.pull()) await bench.complete(task);
+      if (index === 60) await bench.checkpoint();
+    }
+    const pages = await pagesOf(bench, 1_000);
+    expect(pages.length).toBeGreaterThan(1);
+    expect(pages.every((page) => page.length * large.length < 2 * LIST_BYTES_MAX)).toBe(true);
+    expect(pages.flat()).toEqual(started.toReversed());
   });
 });
+
+async function pagesOf(bench: ShardBench, limit: number): Promise<RunId[][]> {
+  const pages: RunId[][] = [];
+  let before: RunId | null = null;
+  do {
+    const page: ListPage = await bench.list({ limit, before });
+    pages.push(idsOf(page));
+    before = page.next;
+  } while (before !== null);
+  return pages;
+}

@@ -1,13 +1,13 @@
 // Answers about runs from memory and store. An answer waits until the newest record it saw is durable (DESIGN §2).
-import { encodeRunState } from "@millrace/codec/run-state-v1.ts";
 import { runNotFound } from "@millrace/core/run/decide.ts";
 import { firstRunIdAt } from "@millrace/core/run-id.ts";
-import type { ListPage, ListQuery, RunView } from "@millrace/link/link.ts";
+import type { ListedRun, ListPage, ListQuery, RunView } from "@millrace/link/link.ts";
 import { type Position, position, type RunId, type TenantId, type WorkflowName } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import type { Store } from "@millrace/store/store.ts";
-import { STORE_PAGE } from "./limits.ts";
+import { findRun, listedRun, listingBytes, runView } from "./found-run.ts";
+import { LIST_BYTES_MAX, STORE_PAGE } from "./limits.ts";
 import type { ShardMemory } from "./memory.ts";
 
 /** An answer, and the position that must be durable before it leaves. */
@@ -19,17 +19,10 @@ export interface Answer<Value> {
 const NOTHING_SEEN = position(0);
 
 /** One run, if it is the tenant's. */
-export function readRun(memory: ShardMemory, tenant: TenantId, runId: RunId): Answer<RunView | Refusal> {
-  const actor = memory.actors.load(runId);
-  if (actor === undefined) return { value: runNotFound(runId), seen: NOTHING_SEEN };
-  // A passive run is not kept in memory for being looked at.
-  memory.actors.rest(actor);
-  if (actor.tenant !== tenant) return { value: runNotFound(runId), seen: NOTHING_SEEN };
-  const ended = memory.actors.overlay.get(runId);
-  const bytes = ended?.bytes ?? encodeRunState(actor.run);
-  const { workflow, version } = actor.run;
-  const definition = memory.plans.get(tenant, workflow, version)?.event.body ?? "";
-  return { value: { runId, bytes, position: actor.position, definition }, seen: actor.position };
+export function readRun(memory: ShardMemory, store: Store, tenant: TenantId, runId: RunId): Answer<RunView | Refusal> {
+  const found = findRun(memory, store, runId);
+  if (found === undefined || found.head.tenant !== tenant) return { value: runNotFound(runId), seen: NOTHING_SEEN };
+  return { value: runView(memory, found), seen: found.position };
 }
 
 /** A page of runs, newest first. */
@@ -43,14 +36,18 @@ export function listRuns(memory: ShardMemory, store: Store, query: ListQuery): A
   const ids = [...newest.ids, ...inStore(memory, store, bounds, wanted)]
     .toSorted((a, b) => (a < b ? 1 : -1))
     .slice(0, wanted);
-  const page = ids.slice(0, query.limit);
-  const runs: RunView[] = [];
-  for (const id of page) {
-    const { value } = readRun(memory, query.tenant, id);
-    if (!("code" in value)) runs.push(value);
+  const runs: ListedRun[] = [];
+  let last: RunId | null = null;
+  let bytes = 0;
+  for (const id of ids.slice(0, query.limit)) {
+    if (bytes >= LIST_BYTES_MAX) break;
+    const found = findRun(memory, store, id);
+    last = id;
+    if (found === undefined) continue;
+    runs.push(listedRun(memory, found));
+    bytes += listingBytes(found);
   }
-  const next = ids.length > page.length ? (page.at(-1) ?? null) : null;
-  return { value: { runs, next }, seen: newest.seen };
+  return { value: { runs, next: last === ids.at(-1) ? null : last }, seen: newest.seen };
 }
 
 interface Bounds {

@@ -10,9 +10,10 @@ import { Commit } from "./commit.ts";
 import { Decider } from "./decider.ts";
 import type { EndWatch } from "./end-watch.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { emptyMemory, type ShardMemory } from "./memory.ts";
+import { adopted, emptyMemory, type ShardMemory } from "./memory.ts";
 import { Outbox } from "./outbox/outbox.ts";
 import { type Recovered, recover } from "./recovery.ts";
+import { Replay } from "./replay.ts";
 import type { ShardOptions } from "./shard-options.ts";
 import { Timekeeper } from "./timekeeper.ts";
 import type { Turn } from "./turn.ts";
@@ -55,10 +56,20 @@ export async function readBack(parts: ShardParts, journal: Journal): Promise<Rea
   await new Promise<void>((resolve) => {
     options.store.flush(() => resolve());
   });
-  const memory = emptyMemory(options, parts.sinks);
-  const found = await recover(memory, options.store, journal, (records) => options.observer.recovering(records));
+  const replay = new Replay(emptyMemory(options, parts.sinks), options.store);
+  return { ...(await readOn(parts, journal, replay)), memory: replay.memory };
+}
+
+/** Goes on with what a standby has folded, and reads what came behind it. */
+export async function adopt(parts: ShardParts, journal: Journal, replay: Replay): Promise<ReadBack> {
+  return { ...(await readOn(parts, journal, replay)), memory: adopted(replay.memory, parts.sinks) };
+}
+
+async function readOn(parts: ShardParts, journal: Journal, replay: Replay): Promise<Omit<ReadBack, "memory">> {
+  const { observer } = parts.options;
+  const found = await recover(replay, journal, (records) => observer.recovering(records));
   const tail = journal.tail();
-  return { memory, commit: new Commit(journal, tail, term(tail.term + 1)), found };
+  return { commit: new Commit(journal, tail, term(tail.term + 1)), found };
 }
 
 /**
@@ -106,6 +117,7 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     mailbox,
     clock,
     observer,
+    leased: options.leased,
     performed: (turn) => {
       if (turn.sent.length > 0) outbox.send(turn.sent);
       if (turn.watched.size > 0) parts.tellWatchers(turn);

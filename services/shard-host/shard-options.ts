@@ -19,6 +19,8 @@ export interface ShardOptions {
   readonly findDefinition: FindDefinition;
   /** The shards of all runs, this one included: where messages of its runs go. Each envelope is answered to the origin. */
   readonly submit: Shards["submit"];
+  /** Whether nobody else can own the shard at this instant. Where only one process can have the journal: always. */
+  readonly leased: () => boolean;
   readonly observer: ShardObserver;
 }
 

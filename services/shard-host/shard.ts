@@ -3,31 +3,26 @@
 //
 // Commands lost with it are answered SHARD_UNAVAILABLE or DISK_FULL: with an idempotency key it is safe to ask again.
 import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
-import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Unwatch } from "@millrace/link/link.ts";
+import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Watching } from "@millrace/link/link.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { ShardCommand } from "@millrace/model/run-commands.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Actor } from "./actors.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
-import {
-  FULL_RETRY_MS,
-  MAILBOX_CALLS_MAX,
-  MAILBOX_START_BYTES_MAX,
-  MAILBOX_STARTS_MAX,
-  OVERLAY_BYTES_MAX,
-  REOPEN_RETRY_MS,
-} from "./limits.ts";
-import { isStart, type Letter, Mailbox } from "./mailbox.ts";
+import { crowded, noRoom } from "./intake.ts";
+import { FULL_RETRY_MS, REOPEN_RETRY_MS } from "./limits.ts";
+import { type Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
 import { type Answer, listRuns, readRun } from "./reads.ts";
-import { diskFull, overloaded, unavailable } from "./refusals.ts";
+import { diskFull, unavailable } from "./refusals.ts";
+import type { Replay } from "./replay.ts";
 import { runEnd } from "./run-end.ts";
-import { type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
+import { adopt, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
 import type { ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
-import { type Changed, Watches } from "./watches.ts";
+import { type Changed, type KnownRun, Watches } from "./watches.ts";
 
 /** What a shard is doing. */
 type Phase =
@@ -45,21 +40,28 @@ export class Shard {
   readonly #sinks: TaskSink[] = [];
   readonly #mailbox = new Mailbox();
   readonly #ends = new EndWatch();
-  readonly #watches = new Watches();
+  readonly #watches: Watches;
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
   #isStopping = false;
+  /** Whether whoever had attempts when an earlier process ended had the time to announce them. */
+  #workersAreBack = false;
   /** Whoever stops the shard waits for the end of its service. */
   #servingEnded: () => void = () => {};
 
   constructor(options: ShardOptions) {
+    this.#watches = new Watches({
+      clock: options.clock,
+      read: (tenant, runId, answer) => this.run(tenant, runId, answer),
+      known: (runId) => this.#known(runId),
+    });
     this.#parts = {
       options,
       mailbox: this.#mailbox,
       ends: this.#ends,
       watches: this.#watches,
       sinks: this.#sinks,
-      tellWatchers: (turn) => this.#tellWatchers(turn.watched),
+      tellWatchers: (turn) => this.#watches.touched(turn.watched),
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
         if (this.#phase.type === "serving") this.#endServing(this.#phase.serving);
@@ -87,10 +89,14 @@ export class Shard {
     };
   }
 
-  /** Opens the journal, reads memory back and serves. Rejects when journal or store cannot be used. */
-  async open(): Promise<void> {
-    this.#journal = await this.#parts.options.openJournal();
-    await this.#serve(this.#journal, null);
+  /**
+   * Opens the journal, reads memory back (or goes on with what a standby has `folded`) and serves. Rejects when journal or
+   * store cannot be used.
+   */
+  async open(folded: Replay | null = null): Promise<void> {
+    const journal = await this.#parts.options.openJournal();
+    this.#journal = journal;
+    await this.#serve(journal, folded === null ? null : await adopt(this.#parts, journal, folded));
   }
 
   connect(sink: TaskSink): void {
@@ -116,25 +122,35 @@ export class Shard {
   }
 
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void {
-    this.#read<RunView | Refusal>((memory) => readRun(memory, tenant, runId), answer);
+    this.#read<RunView | Refusal>((memory) => readRun(memory, this.#parts.options.store, tenant, runId), answer);
   }
 
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void {
     this.#read((memory) => listRuns(memory, this.#parts.options.store, query), answer);
   }
 
-  watch(tenant: TenantId, runId: RunId, changed: Changed): Unwatch {
-    this.#watches.add(runId, changed);
-    this.run(tenant, runId, (view) => {
-      if (!this.#watches.heard(runId, changed)) return;
-      if ("code" in view) this.#watches.remove(runId, changed);
-      changed(view);
-    });
-    return () => this.#watches.remove(runId, changed);
+  watch(tenant: TenantId, runId: RunId, changed: Changed): Watching {
+    return this.#watches.watch(tenant, runId, changed);
   }
 
   pull(taskTypes: readonly string[], credits: number): Task[] {
     return this.#phase.type === "serving" ? this.#phase.serving.memory.dispatch.pull(taskTypes, credits) : [];
+  }
+
+  /** Takes attempts that workers announced out of what waits; returns those that did wait. */
+  holding(tokens: readonly TaskToken[]): OwedAttempt[] {
+    if (this.#phase.type !== "serving") return [];
+    const { actors, dispatch } = this.#phase.serving.memory;
+    return tokens.flatMap((token) => {
+      const actor = actors.live.get(token.runId);
+      return actor === undefined ? [] : (dispatch.hold(actor, token) ?? []);
+    });
+  }
+
+  /** What is owed since an earlier process and was not announced is given out from now on. */
+  workersAreBack(): void {
+    this.#workersAreBack = true;
+    if (this.#phase.type === "serving") this.#phase.serving.memory.dispatch.release();
   }
 
   /** Drops what is past retention at `nowMs` from the store. */
@@ -157,23 +173,38 @@ export class Shard {
 
   /** Finishes and answers what is decided, refuses what waits, writes a checkpoint, and lets go of journal and store. */
   async stop(): Promise<void> {
+    await this.#comeToRest();
+    await this.checkpoint();
+    await this.#letGo();
+    await this.#parts.options.store.close();
+  }
+
+  /** Finishes and answers what is decided, refuses what waits, and lets go of the journal: somebody else is to own it. */
+  async release(): Promise<void> {
+    await this.#comeToRest();
+    await this.#letGo();
+  }
+
+  /** From here on nothing is taken in, and nothing is on its way. */
+  async #comeToRest(): Promise<void> {
     this.#isStopping = true;
     this.#refuseWaiting(STOPPING);
     const phase = this.#phase;
-    if (phase.type === "serving") {
-      // An append that fails on the way ends the wait, too: what is durable by then is what there is.
-      await new Promise<void>((resolve) => {
-        this.#servingEnded = resolve;
-        phase.serving.loop.hold(resolve);
-      });
-      await this.checkpoint();
-    }
+    if (phase.type !== "serving") return;
+    // An append that fails on the way ends the wait, too: what is durable by then is what there is.
+    await new Promise<void>((resolve) => {
+      this.#servingEnded = resolve;
+      phase.serving.loop.hold(resolve);
+    });
+  }
+
+  async #letGo(): Promise<void> {
     const last = this.#phase;
     this.#phase = { type: "stopped" };
     if (last.type === "serving") this.#answerLost(this.#endServing(last.serving), STOPPING);
     this.#refuseWaiting(STOPPING);
+    this.#watches.refuseAll(STOPPING);
     await this.#journal?.close();
-    await this.#parts.options.store.close();
   }
 
   async #serve(journal: Journal, known: ReadBack | null): Promise<void> {
@@ -188,12 +219,13 @@ export class Shard {
       return;
     }
     this.#phase = { type: "serving", serving };
+    if (!this.#workersAreBack) serving.memory.dispatch.holdBack();
     serving.timekeeper.takeOver();
     serving.outbox.takeOver();
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.
     serving.checkpoints.consider();
     this.#tellEnds(serving);
-    this.#tellWatchers(this.#watches.runs());
+    this.#watches.touched(this.#watches.runs());
     serving.loop.wake();
   }
 
@@ -248,6 +280,7 @@ export class Shard {
     this.#phase = { type: "broken", reason };
     this.#parts.options.observer.failed(reason);
     this.#refuseWaiting(unavailable(reason));
+    this.#watches.refuseAll(unavailable(reason));
   }
 
   /** Returns the turns that were under way. */
@@ -285,21 +318,10 @@ export class Shard {
       case "broken":
         return unavailable(this.#phase.reason);
       case "opening":
-        return this.#crowded(command);
+        return crowded(this.#mailbox, command);
       case "serving":
-        return this.#crowded(command) ?? noRoom(this.#phase.serving, command);
+        return crowded(this.#mailbox, command) ?? noRoom(this.#phase.serving.memory, command);
     }
-  }
-
-  /** Results and answers are never turned away for crowding: credits and outboxes bound them, and they make room. */
-  #crowded(command: ShardCommand): Refusal | null {
-    const { starts, startBytes, progress } = this.#mailbox;
-    const { type } = command;
-    if (isStart(command) && (starts >= MAILBOX_STARTS_MAX || startBytes >= MAILBOX_START_BYTES_MAX))
-      return overloaded(`${starts} starts wait already.`);
-    if (type !== "start" && type !== "result" && type !== "message" && progress >= MAILBOX_CALLS_MAX)
-      return overloaded(`${progress} calls wait already.`);
-    return null;
   }
 
   #read<Value>(read: (memory: ShardMemory) => Answer<Value>, answer: (value: Value | Refusal) => void): void {
@@ -327,14 +349,13 @@ export class Shard {
     }
   }
 
-  #tellWatchers(runs: Iterable<RunId>): void {
-    if (this.#phase.type !== "serving") return;
-    const { memory } = this.#phase.serving;
-    for (const runId of runs) {
-      const tenant = memory.actors.load(runId)?.tenant;
-      if (tenant === undefined) continue;
-      this.run(tenant, runId, (view) => this.#watches.tell(runId, view));
-    }
+  #known(runId: RunId): KnownRun | null {
+    if (this.#phase.type !== "serving") return null;
+    const { memory, commit } = this.#phase.serving;
+    const live = memory.actors.live.get(runId);
+    const position = (live ?? memory.actors.overlay.get(runId))?.position ?? null;
+    const isEnded = live === undefined && position !== null;
+    return { isEnded, settledAt: position === null || position > commit.acked ? null : position };
   }
 }
 
@@ -350,15 +371,6 @@ export interface ShardLoad {
   readonly messages: number;
   /** Tasks waiting for a worker, by type. */
   readonly waiting: ReadonlyMap<string, number>;
-}
-
-function noRoom({ memory }: Serving, command: ShardCommand): Refusal | null {
-  if (!isStart(command)) return null;
-  const crowded = memory.actors.room.refuses(command.tenant);
-  if (crowded !== null) return overloaded(crowded);
-  // Not children: shards that refuse each other's would never have room again.
-  if (command.type === "start" && memory.ways.full) return overloaded("Messages to other runs wait.");
-  return memory.actors.overlayBytes >= OVERLAY_BYTES_MAX ? overloaded("The store is behind.") : null;
 }
 
 function tellEnd(actor: Actor, watchers: readonly EndWatcher[]): void {

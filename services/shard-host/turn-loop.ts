@@ -5,6 +5,8 @@
 //
 // 1. What is decided is folded at once, so the next command sees it; nothing of it leaves before its record's ack (I1).
 // 2. The first append that does not end `appended` ends the loop: `fail` gets every turn that was lost.
+// 3. Outside its lease the shard may have another owner by now. Then nothing is answered from memory alone: an append
+//    that was sent after the question, if need be an empty one, proves that the shard was still owned (DESIGN §2).
 import type { Clock } from "@millrace/clock/clock.ts";
 import type { AppendOutcome } from "@millrace/journal/journal.ts";
 import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
@@ -30,6 +32,8 @@ export interface LoopScene {
   readonly mailbox: Mailbox;
   readonly clock: Clock;
   readonly observer: ShardObserver;
+  /** Whether nobody else can own the shard now. */
+  readonly leased: () => boolean;
   /** After a turn's reactions: watchers, timers, checkpoints. */
   readonly performed: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
@@ -54,6 +58,8 @@ export class TurnLoop {
   #held: HeldAnswer[] = [];
   #quiet: (() => void)[] = [];
   #scheduled = false;
+  /** Whether an answer waits for an append that may have nothing else to do. */
+  #proofWanted = false;
   /** Whether the mailbox may hold something that can be taken: starts stay in it while there is no room for runs. */
   #more = false;
   #ended = false;
@@ -77,10 +83,17 @@ export class TurnLoop {
     this.wake();
   }
 
-  /** Calls `leave` once `seen` is durable (now, if it is), or `lost` if it never will be. */
+  /** Calls `leave` once `seen` is durable and the shard was owned since this call, or `lost` if that will never be. */
   whenDurable(seen: Position, leave: () => void, lost: () => void): void {
-    if (this.#ended) lost();
-    else if (seen <= this.#scene.commit.acked) leave();
+    const { commit, leased } = this.#scene;
+    if (this.#ended) return lost();
+    if (!leased()) {
+      // What is in flight was sent before the question; the record behind it proves what is asked.
+      this.#held.push({ seen: commit.next, leave, lost });
+      this.#proofWanted = true;
+      return this.wake();
+    }
+    if (seen <= commit.acked) leave();
     else this.#held.push({ seen, leave, lost });
   }
 
@@ -155,14 +168,17 @@ export class TurnLoop {
     return new Turn(commit.next, Math.max(clock.nowMs(), commit.timeMs), this.#body);
   }
 
-  /** Sends the open turn unless an append is in flight. One without events only answers: all it saw is durable. */
+  /** Sends the open turn unless an append is in flight. Within the lease one without events only answers. */
   #send(): void {
-    const { commit, clock, observer } = this.#scene;
+    const { commit, clock, observer, leased } = this.#scene;
+    if (commit.busy) return;
+    if (this.#proofWanted) this.#open ??= this.#newTurn();
     const turn = this.#open;
-    if (turn === null || commit.busy) return;
+    if (turn === null) return;
     this.#open = null;
-    if (turn.empty) return;
-    if (turn.bytes === 0) return this.#perform(turn);
+    if (turn.empty && !this.#proofWanted) return;
+    if (turn.bytes === 0 && !this.#proofWanted && leased()) return this.#perform(turn);
+    this.#proofWanted = false;
     this.#inFlight = turn;
     const sentMs = clock.monotonicMs();
     commit.append(turn.timeMs, turn.body, (outcome) => {

@@ -1,4 +1,5 @@
 // What a run of seeds has exercised, by kind. A kind that never occurred means that the simulation is blind there.
+import type { JournalEvent } from "@millrace/model/run-events.ts";
 
 /** Everything that must occur at least once in a thousand seeds. */
 export const KINDS = [
@@ -28,8 +29,8 @@ const FAULT_KINDS = [
   ...["append unknown, not written", "append stale", "append full", "claim unknown", "disk full", "acks slow"],
   ...["store full", "store failed", "clock back", "clock forward", "usurped", "graceful stop"],
   ...["worker died", "worker reconnected", "worker silent", "worker drained"],
-  ...["result twice", "result late", "result never", "blob of a result"],
   ...["message lost", "message twice", "message late", "answer lost", "answer twice", "answer late"],
+  ...["result twice", "result late", "result never", "result of another's attempt", "blob of a result"],
   ...["blob unreadable", "blob slow", "blob lost"],
 ].map((name) => `fault: ${name}`);
 
@@ -51,6 +52,11 @@ export class Coverage {
 
   count(kind: string, times = 1): void {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + times);
+  }
+
+  event(event: JournalEvent): void {
+    this.count(`event: ${event.type}`);
+    if (event.type === "message-sent") this.count(`message: ${event.message.type}`);
   }
 
   get counts(): ReadonlyMap<string, number> {

@@ -5,6 +5,7 @@ import { type HubShards, TaskHub } from "@millrace/gateway/tasks/task-hub.ts";
 import { JournalLocked } from "@millrace/journal/journal.ts";
 import type { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
+import { soleWriter } from "@millrace/journal/sole-writer.ts";
 import type { Origin, Reply } from "@millrace/link/link.ts";
 import { shardId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
@@ -66,7 +67,10 @@ export class Server {
   /** Makes a process; `node.open()` makes it serve. */
   static async make(ground: Ground, serial: number): Promise<Server> {
     const clock = new GatedClock(ground.clock);
-    const registry = await JournaledRegistry.open(() => openMemoryJournal(ground.registry, clock), clock);
+    const registry = await JournaledRegistry.open(
+      soleWriter(() => openMemoryJournal(ground.registry, clock)),
+      clock,
+    );
     return new Server(ground, serial, clock, registry);
   }
 
@@ -96,6 +100,7 @@ export class Server {
       clock,
       submit: (origin, batch) => this.#link.submit(origin, batch),
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
+      leased: () => true,
       observer: ground.observer(this, index),
     });
   }
@@ -105,6 +110,7 @@ export class Server {
 function overheard({ node }: Server, ground: Ground): HubShards {
   return {
     pull: (taskTypes, credits, deliver) => node.pull(taskTypes, credits, deliver),
+    holding: (tokens, owed) => node.holding(tokens, owed),
     submit(origin, batch) {
       const commands = new Map(batch.map(({ ref, command }) => [ref, command]));
       const listener: Origin = {

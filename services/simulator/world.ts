@@ -9,13 +9,14 @@ import { Prng } from "@millrace/clock/prng.ts";
 import { drain, VirtualClock } from "@millrace/clock/virtual.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { slotOfRun } from "@millrace/core/run-id.ts";
+import { WORKERS_BACK_MS } from "@millrace/gateway/tasks/worker-link.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { MemoryDisk } from "@millrace/store/memory/memory-store.ts";
 import { burst, burstSize, MOMENTARY, NOISY, QUIET } from "./actors/burst.ts";
-import { Client, workflowNames } from "./actors/client.ts";
+import { Client, TAKE_MS_MAX, workflowNames } from "./actors/client.ts";
 import { tidyUp } from "./actors/janitor.ts";
 import type { Scene } from "./actors/scene.ts";
 import { Worker } from "./actors/worker.ts";
@@ -63,6 +64,7 @@ export class World implements Scene, Victim {
   #server: Server | null = null;
   #crash: Crash | null = null;
   #phase: "trouble" | "calm" | "over" = "trouble";
+  #restSinceMs: number | null = null;
   #calmSinceMs = 0;
   #upSinceMs = Number.POSITIVE_INFINITY;
   #round = 0;
@@ -96,16 +98,11 @@ export class World implements Scene, Victim {
     this.chaos.begin();
     this.#rounds();
     for (let step = 0; this.#phase !== "over" && this.jury.verdict === null; step++) {
-      if (step > STEPS_MAX) this.jury.blame(new Violation("progress", "the world does not come to an end"));
+      if (step > STEPS_MAX) this.#stuck("the world does not come to an end");
       try {
         this.clock.step();
       } catch (error: unknown) {
-        this.jury.blame(
-          new Violation(
-            "progress",
-            `the process threw ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
-          ),
-        );
+        this.#stuck(`the process threw ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
       }
       await drain();
       this.jury.follow();
@@ -190,7 +187,7 @@ export class World implements Scene, Victim {
     server.hub.stop();
     server.node.stop().then(
       () => this.#stopped(server),
-      (error: unknown) => this.jury.blame(new Violation("progress", `a stop failed: ${String(error)}`)),
+      (error: unknown) => this.#stuck(`a stop failed: ${String(error)}`),
     );
   }
 
@@ -237,12 +234,13 @@ export class World implements Scene, Victim {
     this.trace(`process ${serial} serves`);
     for (const client of this.#clients) client.connect(server);
     for (const worker of this.#workers) worker.connect(server);
+    server.clock.after(WORKERS_BACK_MS, () => server.node.workersAreBack());
   }
 
   /** As a supervisor would: tries again. */
   #bootFailed(error: unknown): void {
     this.trace(`a process could not begin: ${String(error)}`);
-    if (this.#phase === "calm") this.jury.blame(new Violation("progress", `a process cannot begin: ${String(error)}`));
+    if (this.#phase === "calm") this.#stuck(`a process cannot begin: ${String(error)}`);
     this.crash("crash in recovery", 0);
   }
 
@@ -281,9 +279,7 @@ export class World implements Scene, Victim {
     if (server.isDead || !this.#isStopping) return;
     const unanswered = this.#clients.flatMap((client) => client.line?.unanswered ?? []);
     for (const { ref, command } of unanswered)
-      this.jury.blame(
-        new Violation("progress", `a process stopped and left call ${ref} (${command.type}) without an answer`),
-      );
+      this.#stuck(`a process stopped and left call ${ref} (${command.type}) without an answer`);
     this.crash("crash at rest", 0);
   }
 
@@ -313,15 +309,12 @@ export class World implements Scene, Victim {
     if (this.#server === null) return;
     for (const [shard, host] of this.#server.node.shards.entries()) {
       this.see({ type: "load", shard, load: host.load });
-      if (host.state.type === "broken")
-        this.jury.blame(new Violation("progress", `shard ${shard} is broken: ${host.state.reason}`));
+      if (host.state.type === "broken") this.#stuck(`shard ${shard} is broken: ${host.state.reason}`);
     }
   }
 
   #note(seen: Observation): void {
-    if (seen.type === "event") this.coverage.count(`event: ${seen.event.type}`);
-    if (seen.type === "event" && seen.event.type === "message-sent")
-      this.coverage.count(`message: ${seen.event.message.type}`);
+    if (seen.type === "event") this.coverage.event(seen.event);
     if (seen.type === "record")
       this.trace(`shard ${seen.shard} record ${seen.record.position} of term ${seen.record.term}`);
     if (seen.type === "event" && ("runId" in seen.event || "message" in seen.event || "lane" in seen.event))
@@ -332,6 +325,10 @@ export class World implements Scene, Victim {
     const answer = reply.type === "refused" ? reply.refusal.code : reply.repeated ? "repeated" : "done";
     this.coverage.count(`answer: ${answer}`);
     this.trace(`call ${call.ref} ${call.command.type} ${call.command.runId}: ${answer}`);
+  }
+
+  #stuck(problem: string): void {
+    this.jury.blame(new Violation("progress", problem));
   }
 
   // Phases.
@@ -346,8 +343,7 @@ export class World implements Scene, Victim {
   }
 
   #trouble(): void {
-    if (this.clock.monotonicMs() > TROUBLE_MS_MAX)
-      this.jury.blame(new Violation("progress", `only ${this.runs} runs began in ${TROUBLE_MS_MAX} ms`));
+    if (this.clock.monotonicMs() > TROUBLE_MS_MAX) this.#stuck(`only ${this.runs} runs began in ${TROUBLE_MS_MAX} ms`);
     if (this.runs < RUNS_MIN || this.coverage.total("fault") < FAULTS_MIN) return;
     this.trace("calm begins");
     this.#phase = "calm";
@@ -362,34 +358,40 @@ export class World implements Scene, Victim {
     const server = this.#server;
     if (server === null || this.#isStopping) return;
     const messages = this.jury.truth.ways.unapplied;
-    if (live.length === 0 && messages === 0) return this.#end(server);
+    if (live.length === 0 && messages === 0) return this.#rest(server);
     tidyUp(this, server, this.jury.truth, this.#round);
     const nowMs = this.clock.nowMs();
     const isSettled = this.clock.monotonicMs() - Math.max(this.#upSinceMs, this.#calmSinceMs) > 2 * TIMER_LATE_MS_MAX;
     for (const [runId, { state, plan }] of live) {
       const dueMs = nextDueMs(state, plan);
       if (isSettled && dueMs > 0 && nowMs - dueMs > TIMER_LATE_MS_MAX)
-        this.jury.blame(new Violation("progress", `run ${runId} (${state.status}) was due ${nowMs - dueMs} ms ago`));
+        this.#stuck(`run ${runId} (${state.status}) was due ${nowMs - dueMs} ms ago`);
     }
     if (this.clock.monotonicMs() - this.#calmSinceMs < CALM_MS_MAX) return;
     const stuck = live.map(([runId, { state }]) => `${runId} ${state.status} ${JSON.stringify(state.steps)}`);
-    this.jury.blame(
-      new Violation(
-        "progress",
-        `${stuck.length} runs do not end, ${messages} messages do not arrive: ${stuck[0] ?? ""}`,
-      ),
-    );
+    this.#stuck(`${stuck.length} runs do not end, ${messages} messages do not arrive: ${stuck[0] ?? ""}`);
+  }
+
+  /** Everything has ended: watchers are told that, however slow they are. */
+  #rest(server: Server): void {
+    const nowMs = this.clock.monotonicMs();
+    this.#restSinceMs ??= nowMs;
+    if (nowMs - this.#restSinceMs < 2 * TAKE_MS_MAX) return;
+    for (const client of this.#clients)
+      for (const { runId, last } of client.watched) {
+        const run = this.jury.truth.runs.get(runId);
+        if (last === null || run?.versions.get(run.position)?.bytes.equals(last.bytes) !== true)
+          this.#stuck(`a watcher of run ${runId} was never told its last state`);
+      }
+    this.#end(server);
   }
 
   #end(server: Server): void {
     this.#phase = "over";
     for (const client of this.#clients)
       for (const call of [...(client.line?.unanswered ?? []), ...(client.line?.waiting ?? [])])
-        this.jury.blame(
-          new Violation(
-            "progress",
-            `process ${server.serial} never answered call ${call.ref} (${call.command.type} of ${call.command.runId})`,
-          ),
+        this.#stuck(
+          `process ${server.serial} never answered call ${call.ref} (${call.command.type} of ${call.command.runId})`,
         );
     this.see({ type: "over" });
   }

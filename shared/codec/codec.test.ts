@@ -4,13 +4,14 @@ import { compilePlan } from "@millrace/core/plan/compile.ts";
 import { evolve } from "@millrace/core/run/evolve.ts";
 import { arbitraryDefinition } from "@millrace/core/run/testdata/arbitrary-definition.ts";
 import { arbitraryHistory, play } from "@millrace/core/run/testdata/arbitrary-history.ts";
+import { json } from "@millrace/model/payload.ts";
 import type { JournalEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import fc from "fast-check";
 import { pack } from "msgpackr";
 import { describe, expect, it } from "vitest";
 import { decodeEvents, encodeEvents } from "./events-v1.ts";
-import { decodeRunState, encodeRunState } from "./run-state-v1.ts";
+import { decodeRunHead, decodeRunState, encodeRunState } from "./run-state-v1.ts";
 import { arbitraryEvents, KIND_COUNT, RECORD_MS } from "./testdata/arbitrary-event.ts";
 import { CodecError } from "./values.ts";
 
@@ -78,6 +79,32 @@ describe("run states", () => {
   });
 });
 
+describe("the head of a run state", () => {
+  const runs: RunState[] = JSON.parse(readFileSync(join(GOLDEN, "run-state-v1.json"), "utf8"));
+
+  it("is what the whole says, however long the input in it and whatever is behind it", () => {
+    const [run] = runs;
+    if (run === undefined) throw new Error("No run.");
+    const behind = Array.from({ length: 2000 }, (_, at) => ({ name: "n", payload: json(`"${at} \u00e4"`) }));
+    for (const length of [0, 3_800, 3_900, 4_000, 4_050, 4_100, 5_000, 33_000, 65_536])
+      for (const signals of [[], behind]) {
+        const long = { ...run, input: json(JSON.stringify("\u20ac".repeat(length / 3))), reason: "r\u00e9", signals };
+        const bytes = Buffer.from(encodeRunState(long));
+        expect(decodeRunHead(bytes)).toEqual({ ...decodeRunState(bytes), signals: [], signalIds: [], steps: [] });
+      }
+  });
+
+  it("I9: costs the head, not the whole", () => {
+    const [run] = runs;
+    if (run === undefined) throw new Error("No run.");
+    const whole = Buffer.from(encodeRunState(run));
+    // A state of gigabytes would be read as quickly: what is behind the head is not even looked at.
+    const bytes = Buffer.concat([whole.subarray(0, whole.length - 1), Buffer.alloc(64 * 1024, 0xc1)]);
+    expect(() => decodeRunState(bytes)).toThrow(CodecError);
+    expect(decodeRunHead(bytes).runId).toBe(run.runId);
+  });
+});
+
 describe("golden files", () => {
   it("I5: events of version 1 decode to what they were, for ever, and are still written so", () => {
     const bytes = readFileSync(join(GOLDEN, "events-v1.bin"));
@@ -120,6 +147,7 @@ describe("golden files", () => {
     const tasks = ["scheduled", "backoff", "completed", "failed", "abandoned"];
     expect(new Set(steps.map(({ status }) => status))).toEqual(new Set([...states, ...tasks]));
     expect(new Set(items)).toEqual(new Set([...tasks, "none"]));
+    expect(runs.some(({ retries }) => retries.length > 0)).toBe(true);
   });
 });
 
@@ -143,6 +171,7 @@ describe("wrong bytes", () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         expectRefusal(() => decoded(bytes, RECORD_MS));
         expectRefusal(() => decodeRunState(bytes));
+        expectRefusal(() => decodeRunHead(bytes));
       }),
       { numRuns: 2000 },
     );
@@ -157,6 +186,7 @@ describe("wrong bytes", () => {
         const run = Buffer.from(state);
         run[at % run.length] = byte;
         expectRefusal(() => decodeRunState(run));
+        expectRefusal(() => decodeRunHead(Buffer.concat([run, Buffer.alloc(5000)])));
       }),
       { numRuns: 2000 },
     );

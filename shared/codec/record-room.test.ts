@@ -33,7 +33,7 @@ function bytesOf(steps: readonly StepDefinition[], outcome: TaskOutcome, logs: J
   const second = makeDecision(plan, first.run, { nowMs: NOW_MS, seed: 1 });
   const token = { runId: TO.runId, epoch: 1, step: 0, item: -1, attempt: 1 };
   const result = { ...token, outcome, worker: workerName("w".repeat(128)), startedMs: NOW_MS, logs };
-  expect(decide(second, { type: "result", ...TO, result })).toEqual({ type: "done", repeated: false });
+  expect(decide(second, { type: "result", ...TO, result })).toEqual({ type: "done", repeated: false, epoch: 0 });
   const messages = second.reactions.flatMap((reaction) =>
     reaction.type === "send" ? [{ type: "message-sent", number: 2 ** 40, message: reaction.message } as const] : [],
   );

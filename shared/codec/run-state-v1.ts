@@ -5,17 +5,17 @@
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import type { Payload } from "@millrace/model/payload.ts";
 import type {
-  AttemptLog,
   BufferedSignal,
-  ErrorCount,
-  FailedAttempt,
   OpenChild,
+  RequestedRetry,
+  RunHead,
   RunState,
   RunStatus,
   StepItems,
   StepState,
   TaskState,
 } from "@millrace/model/run-state.ts";
+import { distance, instant, logValue, readLog, someLog } from "./attempt-log-v1.ts";
 import { nextParent, parentValue } from "./messages-v1.ts";
 import {
   CodecError,
@@ -31,6 +31,8 @@ import {
 } from "./values.ts";
 
 const VERSION = 1;
+/** How many values stand before the signals. */
+const HEAD_VALUES = 24;
 /** A step nobody touched yet; one object for all, as in `evolve`. */
 const PENDING: StepState = { status: "pending" };
 
@@ -40,10 +42,11 @@ export function encodeRunState(run: RunState): Buffer {
   out.push(payloadValue(run.input), nullableInputValue(run.output), runFailureValue(run.failure), run.reason);
   out.push(run.idempotencyKey, run.inputHash, run.traceparent);
   out.push(run.epochStartedMs - base, distance(run.endedMs, base), distance(run.cancelDeadlineMs, base));
-  out.push(run.openSteps, run.openAttempts, run.retryRequestId);
+  out.push(run.openSteps, run.openAttempts, run.stateBytes);
+  out.push(run.retries.length === 0 ? null : run.retries.map(({ requestId, epoch }) => [requestId, epoch]));
+  out.push(parentValue(run.parent), run.children === null ? null : childValues(run.children));
   out.push(run.signals.length === 0 ? null : run.signals.map((signal) => [signal.name, payloadValue(signal.payload)]));
   out.push(run.signalIds.length === 0 ? null : [...run.signalIds]);
-  out.push(parentValue(run.parent), run.children === null ? null : childValues(run.children));
   out.push(run.steps.length);
   for (const step of run.steps) pushStep(out, step, base);
   return packValues(out);
@@ -52,6 +55,23 @@ export function encodeRunState(run: RunState): Buffer {
 /** Throws {@link CodecError}. */
 export function decodeRunState(bytes: Uint8Array): RunState {
   const from = ValueReader.of(bytes);
+  const run = readHead(from);
+  run.signals = signals(from);
+  run.signalIds = strings(from);
+  const base = run.startedMs;
+  const steps = from.number();
+  for (let step = 0; step < steps; step++) run.steps.push(readStep(from, base));
+  if (!from.done) throw new CodecError(`The state of run ${run.runId} goes on behind its last step.`);
+  return run;
+}
+
+/** What an encoded state says before its signals and steps, which are not looked at. Throws {@link CodecError}. */
+export function decodeRunHead(bytes: Uint8Array): RunHead {
+  return readHead(ValueReader.head(bytes, HEAD_VALUES));
+}
+
+/** A run whose signals and steps are still to be read. */
+function readHead(from: ValueReader): RunState {
   const version = from.number();
   if (version !== VERSION) throw new CodecError(`Run state of version ${version}; this build reads ${VERSION}.`);
   const id = runId(from.string());
@@ -61,7 +81,7 @@ export function decodeRunState(bytes: Uint8Array): RunState {
   const status = runStatus(from.string());
   const epoch = from.number();
   const base = from.number();
-  const run: RunState = {
+  return {
     runId: id,
     tenant,
     workflow,
@@ -81,17 +101,14 @@ export function decodeRunState(bytes: Uint8Array): RunState {
     cancelDeadlineMs: instant(from, base),
     openSteps: from.number(),
     openAttempts: from.number(),
-    retryRequestId: from.string(),
-    signals: signals(from),
-    signalIds: strings(from),
-    steps: [],
+    stateBytes: from.number(),
+    retries: retries(from),
     parent: nextParent(from),
     children: children(from),
+    signals: [],
+    signalIds: [],
+    steps: [],
   };
-  const steps = from.number();
-  for (let step = 0; step < steps; step++) run.steps.push(readStep(from, base));
-  if (!from.done) throw new CodecError(`The state of run ${id} goes on behind its last step.`);
-  return run;
 }
 
 function pushStep(out: Value[], step: StepState, base: number): void {
@@ -288,54 +305,6 @@ function readTask(code: number, from: ValueReader, base: number): TaskState {
   }
 }
 
-function logValue(log: AttemptLog | null, base: number): Value {
-  if (log === null) return null;
-  const attempts = [log.first, ...log.recent].map((attempt) => [
-    attempt.attempt,
-    attempt.scheduledMs - base,
-    distance(attempt.startedMs, base),
-    attempt.endedMs - base,
-    attempt.worker,
-    failureValue(attempt.failure),
-    nullablePayloadValue(attempt.logs),
-  ]);
-  return [attempts, log.errors.map((error) => [error.code, error.message, error.count])];
-}
-
-function someLog(from: ValueReader, base: number): AttemptLog {
-  const log = readLog(from, base);
-  if (log === null) throw new CodecError("A failed task has no attempts.");
-  return log;
-}
-
-function readLog(from: ValueReader, base: number): AttemptLog | null {
-  if (from.isNull()) return null;
-  const parts = from.list();
-  const attempts = parts.list();
-  const first = readAttempt(attempts.list(), base);
-  const recent: FailedAttempt[] = [];
-  while (!attempts.done) recent.push(readAttempt(attempts.list(), base));
-  const errors: ErrorCount[] = [];
-  const counts = parts.list();
-  while (!counts.done) {
-    const error = counts.list();
-    errors.push({ code: error.string(), message: error.string(), count: error.number() });
-  }
-  return { first, recent, errors };
-}
-
-function readAttempt(from: ValueReader, base: number): FailedAttempt {
-  return {
-    attempt: from.number(),
-    scheduledMs: from.number() + base,
-    startedMs: instant(from, base),
-    endedMs: from.number() + base,
-    worker: workerName(from.string()),
-    failure: from.failure(),
-    logs: from.nullablePayload(),
-  };
-}
-
 function signals(from: ValueReader): BufferedSignal[] {
   if (from.isNull()) return [];
   const parts = from.list();
@@ -345,6 +314,17 @@ function signals(from: ValueReader): BufferedSignal[] {
     buffered.push({ name: signal.string(), payload: signal.payload() });
   }
   return buffered;
+}
+
+function retries(from: ValueReader): RequestedRetry[] {
+  if (from.isNull()) return [];
+  const parts = from.list();
+  const requested: RequestedRetry[] = [];
+  while (!parts.done) {
+    const retry = parts.list();
+    requested.push({ requestId: retry.string(), epoch: retry.number() });
+  }
+  return requested;
 }
 
 function childValues(open: readonly OpenChild[]): Value {
@@ -368,14 +348,6 @@ function strings(from: ValueReader): string[] {
   const texts: string[] = [];
   while (!parts.done) texts.push(parts.string());
   return texts;
-}
-
-function distance(ms: number, base: number): Value {
-  return ms === 0 ? null : ms - base;
-}
-
-function instant(from: ValueReader, base: number): number {
-  return from.isNull() ? 0 : from.number() + base;
 }
 
 function runStatus(text: string): RunStatus {

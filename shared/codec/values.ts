@@ -8,6 +8,13 @@ import { Packr, Unpackr } from "msgpackr";
 /** What a list may hold. Rare parts (failures, blob references) are lists of their own. */
 export type Value = string | number | boolean | null | readonly Value[];
 
+/**
+ * How much of a long list is tried for its first values, and how fast that grows: msgpackr reads texts ahead as far as it
+ * may. What is shorter is decoded whole.
+ */
+const HEAD_BYTES = 4096;
+const HEAD_GROWTH = 8;
+
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false });
 
@@ -34,6 +41,15 @@ export class ValueReader {
     const values = unpacked((): unknown => unpackr.unpack(bytes));
     if (!Array.isArray(values)) throw new CodecError("The bytes hold no list.");
     return new ValueReader(values);
+  }
+
+  /** A reader of the first `count` values of a list, for the price of these. */
+  static head(bytes: Uint8Array, count: number): ValueReader {
+    for (let length = HEAD_BYTES; length < bytes.length; length *= HEAD_GROWTH) {
+      const values = firstValues(bytes.subarray(0, length), count);
+      if (values !== undefined) return new ValueReader(values);
+    }
+    return ValueReader.of(bytes);
   }
 
   /** Readers of all lists in the bytes, one behind the other. */
@@ -133,6 +149,30 @@ export class ValueReader {
 
   #wrong(wanted: string, value: unknown): CodecError {
     return new CodecError(`Value ${this.#next - 1} is ${typeof value}, not ${wanted}.`);
+  }
+}
+
+/** The first values of a list that may be cut off behind them; undefined = it is cut off before. */
+function firstValues(bytes: Uint8Array, count: number): unknown[] | undefined {
+  const values: unknown[] = [];
+  try {
+    // A list is its length and its values one behind the other, so behind the length they can be read one by one.
+    unpackr.unpackMultiple(bytes.subarray(lengthBytes(bytes)), (value: unknown) => values.push(value) < count);
+  } catch {
+    return undefined;
+  }
+  return values.length < count ? undefined : values;
+}
+
+/** How many bytes say how long a list is. */
+function lengthBytes(bytes: Uint8Array): number {
+  switch (bytes[0]) {
+    case 0xdc:
+      return 3;
+    case 0xdd:
+      return 5;
+    default:
+      return 1;
   }
 }
 

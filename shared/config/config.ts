@@ -3,12 +3,14 @@ import { parseDocument } from "yaml";
 import { type ConnectorsConfig, readConnectors } from "./connectors.ts";
 import { type GatewayConfig, readGateway } from "./gateway.ts";
 import { type LogConfig, readLog } from "./log.ts";
+import { type NatsConfig, readNats } from "./nats.ts";
 import { type ConfigProblem, type ConfigSources, Section } from "./section.ts";
 import { readStorage, type StorageConfig } from "./storage.ts";
 
 export interface Config {
   readonly gateway: GatewayConfig;
   readonly storage: StorageConfig;
+  readonly nats: NatsConfig;
   readonly connectors: ConnectorsConfig;
   readonly log: LogConfig;
 }
@@ -46,6 +48,7 @@ export function readConfig(input: ConfigInput): ConfigOutcome {
   const config: Config = {
     gateway: read("gateway", readGateway),
     storage: read("storage", readStorage),
+    nats: read("nats", readNats),
     connectors: read("connectors", readConnectors),
     log: read("log", readLog),
   };

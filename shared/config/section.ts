@@ -28,6 +28,9 @@ interface Given {
   readonly source: string;
 }
 
+/** A password may be part of a URL. */
+const URL_LOGIN = /:\/\/[^/]*@/;
+
 /** Reads the options of one section, collecting problems instead of stopping at the first. */
 export class Section {
   readonly problems: ConfigProblem[] = [];
@@ -35,6 +38,8 @@ export class Section {
   readonly #name: string;
   readonly #values: Readonly<Record<string, unknown>>;
   readonly #known = new Set<string>();
+  /** Options whose values are not shown. */
+  readonly #hidden = new Set<string>();
 
   constructor(sources: ConfigSources, name: string) {
     this.#sources = sources;
@@ -53,6 +58,38 @@ export class Section {
     return this.#read(option, fallback, bound, (value) => {
       return typeof value === "string" && value.length > 0 && value.length <= charactersMax ? value : undefined;
     });
+  }
+
+  /** Text of 1 to `charactersMax` characters; null when nothing is given. */
+  optionalText(option: string, charactersMax: number): string | null {
+    const bound = `text of 1 to ${String(charactersMax)} characters`;
+    return this.#read<string | null>(option, null, bound, (value) => {
+      return typeof value === "string" && value.length > 0 && value.length <= charactersMax ? value : undefined;
+    });
+  }
+
+  /** Text that a pattern matches as a whole. */
+  matching(option: string, fallback: string, wanted: { readonly what: string; readonly pattern: RegExp }): string {
+    return this.#read(option, fallback, wanted.what, (value) =>
+      typeof value === "string" && wanted.pattern.test(value) ? value : undefined,
+    );
+  }
+
+  /** Where a secret is, `env:NAME` or `file:PATH`; null when nothing is given. What else is given may be the secret itself. */
+  secret(option: string, charactersMax: number): string | null {
+    this.#hidden.add(option);
+    const bound = `a reference, env:NAME or file:PATH, of at most ${String(charactersMax)} characters`;
+    return this.#read<string | null>(option, null, bound, (value) => {
+      const isReference = typeof value === "string" && /^(?:env:[A-Za-z_]\w*|file:.+)$/.test(value);
+      return isReference && value.length <= charactersMax ? value : undefined;
+    });
+  }
+
+  /** One of a few numbers. */
+  number<Choice extends number>(option: string, fallback: Choice, numbers: readonly Choice[]): Choice {
+    return this.#read(option, fallback, `one of ${numbers.join(", ")}`, (value) =>
+      numbers.find((number) => number === value || String(number) === value),
+    );
   }
 
   /** One of a few words. */
@@ -88,12 +125,20 @@ export class Section {
     item: { readonly what: string; accepts(word: string): boolean },
   ): readonly string[] {
     const bound = `at most ${String(lengthMax)} of ${item.what}`;
-    return this.#read<readonly string[]>(option, [], bound, (value) => {
-      const words: unknown = typeof value === "string" ? value.split(",").map((word) => word.trim()) : value;
-      if (!Array.isArray(words) || words.length > lengthMax) return undefined;
-      const accepted = words.filter((word): word is string => typeof word === "string" && item.accepts(word));
-      return accepted.length === words.length ? accepted : undefined;
+    const accepted = (word: unknown): word is string => typeof word === "string" && item.accepts(word);
+    const boundFor = (value: unknown): string => {
+      const wrong = wordsOf(value)?.find((word) => !accepted(word));
+      return wrong === undefined ? bound : `${bound}, of which ${JSON.stringify(wrong)} is none`;
+    };
+    return this.#read<readonly string[]>(option, [], boundFor, (value) => {
+      const words = wordsOf(value);
+      return words !== undefined && words.length <= lengthMax && words.every(accepted) ? words : undefined;
     });
+  }
+
+  /** Options that are good each for itself and not together. */
+  refuse(option: string, message: string): void {
+    this.problems.push({ option, message });
   }
 
   /** Call last: options in the file or among the flags that nobody read are mistakes, not wishes. */
@@ -108,15 +153,23 @@ export class Section {
     }
   }
 
-  #read<Value>(option: string, fallback: Value, bound: string, parse: (value: unknown) => Value | undefined): Value {
+  #read<Value>(
+    option: string,
+    fallback: Value,
+    bound: string | ((value: unknown) => string),
+    parse: (value: unknown) => Value | undefined,
+  ): Value {
     this.#known.add(option);
     const given = this.#given(option);
     if (given === undefined) return fallback;
     const value = parse(given.value);
     if (value !== undefined) return value;
     const name = `${this.#name}.${option}`;
-    const shown = JSON.stringify(given.value);
-    const message = `${name} is ${shown} (${given.source}), but must be ${bound}. Change it, or remove it for the default, ${shownDefault(fallback)}.`;
+    const json = JSON.stringify(given.value);
+    const isHidden = this.#hidden.has(option) || URL_LOGIN.test(json);
+    const shown = isHidden ? "something that is not shown" : json;
+    const wanted = typeof bound === "string" ? bound : bound(isHidden ? undefined : given.value);
+    const message = `${name} is ${shown} (${given.source}), but must be ${wanted}. Change it, or remove it for the default, ${shownDefault(fallback)}.`;
     this.problems.push({ option: name, message });
     return fallback;
   }
@@ -144,7 +197,13 @@ function kebab(option: string): string {
 }
 
 function shownDefault(fallback: unknown): string {
-  return Array.isArray(fallback) && fallback.length === 0 ? "none" : JSON.stringify(fallback);
+  return fallback === null || (Array.isArray(fallback) && fallback.length === 0) ? "none" : JSON.stringify(fallback);
+}
+
+/** The words of a list, in flags and the environment separated by commas; undefined if it is none. */
+function wordsOf(value: unknown): readonly unknown[] | undefined {
+  if (typeof value === "string") return value.split(",").map((word) => word.trim());
+  return Array.isArray(value) ? value : undefined;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compilePlan } from "@millrace/core/plan/compile.ts";
 import type { Plan } from "@millrace/core/plan/plan.ts";
+import { STEPS_MAX } from "@millrace/model/definition.ts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseDefinition } from "./parse.ts";
@@ -191,8 +192,8 @@ test("I9: sources are bounded in size, depth, aliases and problems", () => {
   expect(only(`name: ${"[".repeat(80)}${"]".repeat(80)}`)).toBe("the definition is nested deeper than 64 levels");
   const steps = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`s${at}`, { uses: "a.b" }]));
-  expect(only(JSON.stringify({ name: "a", steps: steps(500) }))).toBe("accepted");
-  expect(only(JSON.stringify({ name: "a", steps: steps(501) }))).toBe("it has more than 500 entries");
+  expect(only(JSON.stringify({ name: "a", steps: steps(STEPS_MAX) }))).toBe("accepted");
+  expect(only(JSON.stringify({ name: "a", steps: steps(STEPS_MAX + 1) }))).toBe("it has more than 500 entries");
   const wrong = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`k${at}`, at]));
   const parsed = parseDefinition(JSON.stringify({ name: "a", steps: { b: { uses: "a.b" } }, ...wrong }));
   expect(parsed.type === "problems" && parsed.problems.length).toBe(PROBLEMS_MAX);

@@ -197,6 +197,12 @@ export const FAILURES = {
     message: "The output is larger than a payload may be.",
     guidance: "Store the data elsewhere and return its address.",
   },
+  RUN_TOO_LARGE: {
+    class: "permanent",
+    message: "The run holds more data than a run may.",
+    guidance:
+      "Let steps return less, store large data elsewhere, log less, or split long lists over several runs; then start a new run.",
+  },
   CANCELLED: {
     class: "permanent",
     message: "The attempt was stopped because its run was asked to stop.",

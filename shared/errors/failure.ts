@@ -13,8 +13,8 @@ export function failureOf(code: FailureCode, message: string, guidance?: string,
   return {
     code,
     class: entry.class,
-    message: cut(message === "" ? entry.message : message),
-    guidance: cut(guidance ?? entry.guidance),
+    message: cutText(message === "" ? entry.message : message, FAILURE_TEXT_CHARACTERS_MAX),
+    guidance: cutText(guidance ?? entry.guidance, FAILURE_TEXT_CHARACTERS_MAX),
     retryAfterMs,
   };
 }
@@ -24,8 +24,7 @@ export function isFailureCode(code: string): code is FailureCode {
   return Object.hasOwn(FAILURES, code);
 }
 
-/** The first {@link FAILURE_TEXT_CHARACTERS_MAX} characters, never half of a surrogate pair. */
-function cut(text: string): string {
-  if (text.length <= FAILURE_TEXT_CHARACTERS_MAX) return text;
-  return text.slice(0, FAILURE_TEXT_CHARACTERS_MAX - 1).toWellFormed() + "…";
+/** The first `charactersMax` characters, the last of them an ellipsis if there were more; never half of a surrogate pair. */
+export function cutText(text: string, charactersMax: number): string {
+  return text.length <= charactersMax ? text : `${text.slice(0, charactersMax - 1).toWellFormed()}…`;
 }

@@ -22,7 +22,7 @@ export interface JournalRig extends AsyncDisposable {
   /** Flips a bit of a stored record. Only while it is closed. */
   damage(at: Position): Promise<void>;
   /** Takes away all room, or gives it back. */
-  setFull(isFull: boolean): void;
+  setFull(isFull: boolean): Promise<void> | void;
   /** Nobody will know what became of the next append. */
   doubtNextAppend(): void;
 }
@@ -335,11 +335,11 @@ function trouble(makeRig: () => Promise<JournalRig>): void {
     await using rig = await makeRig();
     const journal = await rig.open();
     await appendAll(journal, ["a"]);
-    rig.setFull(true);
+    await rig.setFull(true);
     expect(await append(journal, "b".repeat(500))).toEqual({ type: "full" });
     expect(await append(journal, "c")).toEqual({ type: "full" });
     expect(await bodiesFrom(journal)).toEqual(["a"]);
-    rig.setFull(false);
+    await rig.setFull(false);
     await appendAll(journal, ["d"]);
     await journal.close();
     const again = await rig.open();

@@ -39,6 +39,8 @@ export interface JournalRecord {
   readonly term: Term;
   readonly timeMs: number;
   readonly chain: number;
+  /** Chain of the record before: by it a reader that kept its own tail sees that the journal goes on from there. */
+  readonly previousChain: number;
   /** Valid only during the visit; copy what must live longer. */
   readonly body: Uint8Array;
 }
@@ -49,8 +51,9 @@ export interface Journal {
   tail(): JournalTail;
   /**
    * Appends one frame behind `expected`, the position of the last record the writer knows.
-   * Calls `done` exactly once, never before returning; until then the frame must not change. After `stale` or `unknown`
-   * every later append is `stale`. Throws when the frame is not the record that comes next, or after `close`.
+   * Calls `done` exactly once, never before returning; until then the frame must not change, and after `unknown` never,
+   * for it may still be on its way. After `stale` or `unknown` every later append is `stale`. Throws when the frame is not
+   * the record that comes next, or after `close`.
    */
   append(expected: Position, frame: Uint8Array, done: (outcome: AppendOutcome) => void): void;
   /**
@@ -72,6 +75,50 @@ export interface Journal {
  * {@link JournalLocked} while it is open; elsewhere every journal opened before is `stale` from now on.
  */
 export type OpenJournal = () => Promise<Journal>;
+
+/** The last record that a follower has. */
+export interface FollowedTo {
+  /** 0 = it has none. */
+  readonly position: Position;
+  /** Of that record; null where the follower does not know it, and must trust that it has read this very journal. */
+  readonly chain: number | null;
+}
+
+/** Why a follower cannot go on. */
+export type JournalGap =
+  /** The record it needs next was truncated: it must begin again from a snapshot at `first - 1` or later. */
+  | { readonly type: "truncated"; readonly first: Position }
+  /** The journal is wrong behind the last record visited, or it is not the one that the follower has read so far. */
+  | { readonly type: "damaged"; readonly reason: string };
+
+export interface FollowOptions {
+  /** Records behind this one are visited. */
+  readonly behind: FollowedTo;
+  /**
+   * Called with every record in order, once, and only when it is durable; never before the follower was returned. What it
+   * throws ends the process: nothing could go on behind a record that was not taken.
+   */
+  readonly visit: (record: JournalRecord) => void;
+  /** Called once at most, and nothing after it. */
+  readonly gap: (gap: JournalGap) => void;
+}
+
+/**
+ * Reads a journal that somebody else writes, as it grows: how a standby stays close. It fences nobody, outlives changes
+ * of the writer, and mends lost connections by itself; while it cannot, nothing is visited.
+ *
+ * To take the journal over, stop it, open the journal, and read from the position behind {@link position}; the first
+ * record's `previousChain` (or the tail, if nothing follows) proves that both are about the same journal.
+ */
+export interface JournalFollower {
+  /** Of the last record visited; at first that of `behind`. */
+  position(): Position;
+  /** Ends it: nothing is called from now on. */
+  stop(): void;
+}
+
+/** Follows the journal of one shard. Returns at once, whether the journal can be reached or not. */
+export type FollowJournal = (options: FollowOptions) => JournalFollower;
 
 /** Reading began before the first record that is still held. */
 export class JournalTruncated extends Error {

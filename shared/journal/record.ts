@@ -86,6 +86,12 @@ export function decodeRecord(bytes: Buffer, offset: number, previous: JournalTai
   return wrong === undefined ? checkedRecord(bytes, offset) : { type: "wrong", reason: wrong };
 }
 
+/** Reads a frame by itself, for a reader that does not know the record before. Never throws. */
+export function decodeAlone(frame: Buffer): DecodedRecord {
+  const wrong = wrongHeader(frame, 0);
+  return wrong === undefined ? checkedRecord(frame, 0) : { type: "wrong", reason: wrong };
+}
+
 /**
  * Finds a whole record of a later position than `than`, by itself, at or behind `offset`: proof that what lies before
  * it was once acked. Returns whether there is one that begins within `bytes`. Never throws.
@@ -124,6 +130,16 @@ export function tailAfter(tail: JournalTail, frame: Uint8Array): JournalTail {
   };
 }
 
+/** The tail of a journal that ends with this record. */
+export function tailOf({ position: at, chain, term: ofTerm, timeMs }: JournalRecord): JournalTail {
+  return { position: at, chain, term: ofTerm, timeMs };
+}
+
+/** What a record says of the one before it: enough to check that it follows. */
+export function tailBefore({ position: at, previousChain, term: ofTerm, timeMs }: JournalRecord): JournalTail {
+  return { position: position(at - 1), chain: previousChain, term: ofTerm, timeMs };
+}
+
 function isEnd(bytes: Buffer, offset: number): boolean {
   if (offset >= bytes.length) return true;
   const headerEnd = Math.min(offset + RECORD_HEADER_BYTES, bytes.length);
@@ -155,7 +171,8 @@ function wrongSuccessor(bytes: Buffer, offset: number, previous: JournalTail): s
 function checkedRecord(bytes: Buffer, offset: number): DecodedRecord {
   const end = offset + RECORD_HEADER_BYTES + bytes.readUInt32LE(offset + LENGTH_AT);
   const chain = bytes.readUInt32LE(offset + CHAIN_AT);
-  if (chainOf(bytes, bytes.readUInt32LE(offset + PREVIOUS_CHAIN_AT), offset, end) !== chain) {
+  const previousChain = bytes.readUInt32LE(offset + PREVIOUS_CHAIN_AT);
+  if (chainOf(bytes, previousChain, offset, end) !== chain) {
     return { type: "wrong", reason: "its checksum does not match" };
   }
   const record: JournalRecord = {
@@ -163,6 +180,7 @@ function checkedRecord(bytes: Buffer, offset: number): DecodedRecord {
     term: term(bytes.readUInt32LE(offset + TERM_AT)),
     timeMs: readUInt64(bytes, offset + TIME_AT),
     chain,
+    previousChain,
     body: bytes.subarray(offset + RECORD_HEADER_BYTES, end),
   };
   return { type: "record", record, end };

@@ -7,7 +7,8 @@ import type { PassedPayload } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { RunSummary } from "@millrace/model/run-summary.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 
 /** A command on its way in. `ref` is the origin's own number for it and comes back with the reply. */
 export interface Envelope {
@@ -71,14 +72,28 @@ export interface ListQuery {
   readonly limit: number;
 }
 
+/** A run in a list, as of a durable position. Texts are cut at {@link LISTED_TEXT_CHARACTERS_MAX}. */
+export interface ListedRun extends RunSummary {
+  readonly position: Position;
+}
+
+/** Longest text of a run in a list, in characters: 1,000 runs with three such texts each stay below 10 MiB of UTF-8. */
+export const LISTED_TEXT_CHARACTERS_MAX = 1_024;
+
+/** Newest first. Shorter than the limit where more would cost too much to read, and then there is a `next`. */
 export interface ListPage {
-  readonly runs: readonly RunView[];
+  readonly runs: readonly ListedRun[];
   /** Pass as `before` for the next page; null = there is no more. */
   readonly next: RunId | null;
 }
 
-/** A standing order for a run's changes; call to end it. */
-export type Unwatch = () => void;
+/** A standing order for a run's changes. */
+export interface Watching {
+  /** The last state told is dealt with: the next one may come. */
+  taken(): void;
+  /** Nothing is to be told any more. */
+  end(): void;
+}
 
 /** The shards as a gateway sees them. */
 export interface Shards {
@@ -90,12 +105,23 @@ export interface Shards {
   run(tenant: TenantId, runId: RunId, answer: (view: RunView | Refusal) => void): void;
   list(query: ListQuery, answer: (page: ListPage | Refusal) => void): void;
   /**
-   * Calls `changed` with the run as it is, and again after it changed. Changes that come faster than they are taken
-   * are folded into one: a slow watcher sees fewer, newer states, and costs no buffer.
+   * Calls `changed` with the run as it is, and, when that was `taken`, again after it changed: a slow watcher is told of
+   * fewer, newer states, and costs no buffer. Changes of large runs are told less often, a run's end always at once.
+   * A refusal is the last call.
    */
-  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch;
+  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Watching;
   /** Gives workers' free places to waiting tasks: at most `credits` tasks of these types, fairly by tenant. */
   pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void;
+  /**
+   * Workers announced that they have these from before. Those that still wait here wait no more: they are with the
+   * workers, and `owed` hears of them.
+   */
+  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void;
+  /**
+   * Whoever had attempts when an earlier process ended had the time to announce them: what nobody announced is given to
+   * others from now on. Until this is called, it waits; new attempts never do.
+   */
+  workersAreBack(): void;
   /** Where shards announce waiting tasks and take tasks back. Called once, when the gateway starts. */
   connect(sink: TaskSink): void;
 }

@@ -5,6 +5,9 @@ import type { WorkflowName } from "./ids.ts";
 /** The most UTF-8 bytes of a definition as JSON: as many as its source may have, so that aliases and escapes buy nothing. */
 export const DEFINITION_BYTES_MAX = 256 * 1024;
 
+/** The most steps of a definition. */
+export const STEPS_MAX = 500;
+
 /** A JSON value that may hold `${…}` expressions in its strings. */
 export type Template = null | boolean | number | string | readonly Template[] | { readonly [key: string]: Template };
 
@@ -83,7 +86,7 @@ export interface WebhookTrigger {
 export interface Definition {
   readonly name: WorkflowName;
   readonly triggers: readonly WebhookTrigger[];
-  /** In topological order; a step's ordinal in this list is its identity in events. At most 500. */
+  /** In topological order; a step's ordinal in this list is its identity in events. At most {@link STEPS_MAX}. */
   readonly steps: readonly StepDefinition[];
   /** The run's output; null without `hasOutput` = the outputs of the steps nobody needs, by name. */
   readonly output: Template;

@@ -204,14 +204,26 @@ export interface RunState {
   openSteps: number;
   /** Attempts owed to or held by workers, items included, and children under way. */
   openAttempts: number;
+  /** What the state takes: a byte a character of payloads, and fixed amounts for tasks, items and attempts. */
+  stateBytes: number;
   /** Oldest first; at most SIGNALS_BUFFERED_MAX. */
   signals: BufferedSignal[];
   /** The IDs of the newest signals accepted, oldest first, for de-duplication (I3). At most SIGNAL_IDS_MAX. */
   signalIds: string[];
-  /** The `request_id` of the newest retry, so that a repeated one gets the first answer. */
-  retryRequestId: string;
+  /** The newest retries that had a `request_id`, oldest first: a repeated one gets the first answer (I3). At most RETRIES_KEPT_MAX. */
+  retries: RequestedRetry[];
   /** The run that ordered this one; null = none did. */
   readonly parent: ParentRef | null;
   /** Children under way, by step and item; of an ended run those that were when it ended. null = none. At most CHILDREN_OPEN_MAX. */
   children: OpenChild[] | null;
 }
+
+/** A RetryRun that can be repeated. */
+export interface RequestedRetry {
+  readonly requestId: string;
+  /** The epoch it opened. */
+  readonly epoch: number;
+}
+
+/** What can be told of a run without a look at its steps. */
+export type RunHead = Omit<RunState, "steps" | "signals" | "signalIds">;

@@ -14,9 +14,15 @@ export interface TaskToken {
   readonly attempt: number;
 }
 
-/** An attempt as a worker sees it. */
-export interface Task extends TaskToken {
+/** An attempt whose result a shard waits for. */
+export interface OwedAttempt extends TaskToken {
   readonly tenant: TenantId;
+  /** From dispatch to result, ms. */
+  readonly timeoutMs: number;
+}
+
+/** An attempt as a worker sees it. */
+export interface Task extends OwedAttempt {
   readonly workflow: WorkflowName;
   readonly stepName: string;
   /** What the worker registered a handler for. */
@@ -25,8 +31,6 @@ export interface Task extends TaskToken {
   readonly input: PassedPayload;
   /** The same for all automatic attempts of this step or item in this epoch. */
   readonly idempotencyKey: string;
-  /** From dispatch to result, ms. */
-  readonly timeoutMs: number;
 }
 
 /** What came of an attempt. */

@@ -5,7 +5,7 @@ const FIRST_MS = 50;
 const MAX_MS = 5_000;
 
 /** How long to wait before trying a server again, ms: exponential with full jitter. `failures` in a row, from 1. */
-export function backoffMs(failures: number, random32: number): number {
-  const boundMs = Math.min(MAX_MS, FIRST_MS * 2 ** Math.min(failures, 10));
+export function backoffMs(failures: number, random32: number, maxMs = MAX_MS): number {
+  const boundMs = Math.min(maxMs, FIRST_MS * 2 ** Math.min(failures, 10));
   return Math.ceil((boundMs * random32) / 2 ** 32);
 }

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { flush, type StorePlace, write } from "./conformance.ts";
 import { happenings, slicesOf, tenantsOf, WORKFLOWS } from "./random-slices.ts";
-import type { EndedRow, KeyRow, ListFilter, LiveRow, Slice, SmallRow, Store } from "./store.ts";
+import type { EndedRow, KeyRow, ListFilter, LiveRow, ShardRow, Slice, Store } from "./store.ts";
 
 const STATUSES: readonly (RunStatus | null)[] = [null, "running", "paused", "completed", "failed", "terminated"];
 
@@ -14,13 +14,13 @@ const STATUSES: readonly (RunStatus | null)[] = [null, "running", "paused", "com
 export class RowModel {
   #rows: (LiveRow | EndedRow)[] = [];
   #keys: KeyRow[] = [];
-  readonly #small = new Map<string, SmallRow>();
+  readonly #own = new Map<string, ShardRow>();
 
   apply({ live, ended, reopened, keys, rows }: Slice): void {
     const changed = new Set([...live, ...ended, ...reopened].map(({ runId }) => runId));
     this.#rows = [...this.#rows.filter(({ runId }) => !changed.has(runId)), ...live, ...ended];
     this.#keys = [...this.#keys, ...keys];
-    for (const row of rows) this.#small.set(row.key, row);
+    for (const row of rows) this.#own.set(row.key, row);
   }
 
   /** Compares everything the store says of these tenants. */
@@ -33,7 +33,7 @@ export class RowModel {
       expect(Buffer.compare(stored?.bytes ?? Buffer.alloc(0), row.bytes)).toBe(0);
     }
     for (const row of this.#keys) expect(store.key(row.tenant, row.key)).toEqual(row);
-    for (const { key, position, bytes } of this.#small.values()) {
+    for (const { key, position, bytes } of this.#own.values()) {
       const stored = store.row(key);
       expect(stored?.position).toBe(bytes === null ? undefined : position);
       if (bytes !== null) expect(Buffer.compare(stored?.bytes ?? Buffer.alloc(0), bytes)).toBe(0);

@@ -90,7 +90,7 @@ class SliceBuilder {
     return cut;
   }
 
-  /** A small row is written, over and over, or removed; once a slice. */
+  /** A row of the shard's own is written, over and over, or removed; once a slice. */
   #row(which: number, how: number): void {
     const key = `row-${this.#space}/${which % 5}`;
     if (this.#draft.rows.some((row) => row.key === key)) return;
@@ -107,6 +107,8 @@ class SliceBuilder {
     this.#runs.push(known);
     this.#touched.add(runId);
     this.#draft.keys.push({ ...keyRow(`key-${serial}`, runId, DAY_MS), tenant });
+    if (how % 10 === 0)
+      this.#draft.rows.push({ key: `pin-${serial}`, position: this.#next(), bytes: bodyOf(runId, how) });
     if (ends) this.#end(known, how, null);
     else this.#live(known, how, null);
   }

@@ -1,7 +1,7 @@
 // The port of a shard's store: folded state, never the truth. Every stored object carries the position it reflects.
 //
 //   journal   1 … 40 │ 41 … 55 (tail)
-//   store     live runs, timers, keys, ended runs: at position 40, some already at up to 55 (a checkpoint under way)
+//   store     live runs, timers, keys, ended runs, definitions: at position 40, some already at up to 55 (a checkpoint under way)
 //
 // A checkpoint is a series of slices, each one atomic. The last slice carries `meta` and so advances the checkpoint's
 // position; replay from there skips, object by object, events at or below the object's own position.
@@ -17,8 +17,6 @@ export interface CheckpointMeta {
   readonly chain: number;
   readonly term: Term;
   readonly timeMs: number;
-  /** The shard's own folded state (pinned definitions, counts), encoded by the shard host. */
-  readonly body: Uint8Array;
 }
 
 /** An encoded state and the position it reflects. */
@@ -77,8 +75,8 @@ export interface KeyRow {
   readonly startedMs: number;
 }
 
-/** A small piece of the shard's own state, under a key of its own. */
-export interface SmallRow {
+/** A piece of the shard's own state, encoded by the shard host, under a key of its own. */
+export interface ShardRow {
   /** At most {@link ROW_KEY_CHARACTERS_MAX} characters of ASCII. Rows sort by it. */
   readonly key: string;
   readonly position: Position;
@@ -101,7 +99,7 @@ export interface Slice {
   readonly reopened: readonly ReopenedRow[];
   readonly ended: readonly EndedRow[];
   readonly keys: readonly KeyRow[];
-  readonly rows: readonly SmallRow[];
+  readonly rows: readonly ShardRow[];
   /** On the last slice: the checkpoint is complete. null before. */
   readonly meta: CheckpointMeta | null;
 }
@@ -142,10 +140,10 @@ export interface Store {
   run(runId: RunId): StoredRun | undefined;
   /** The run an idempotency key started, while it is kept (at least 7 days). */
   key(tenant: TenantId, key: string): KeyRow | undefined;
-  /** A small row; undefined = there is none. */
+  /** A row of the shard's own; undefined = there is none. */
   row(key: string): StoredRow | undefined;
-  /** Small rows whose keys begin with `prefix`, by key, from strictly after the key `after`, at most `limit`. */
-  rows(prefix: string, after: string | null, limit: number): StoredRow[];
+  /** Visits all rows of the shard's own whose keys begin with `prefix`, by key. */
+  rows(prefix: string, visit: (row: StoredRow) => void): void;
   /** Timers due at or before `untilMs`, earliest first, from strictly after `after`, at most `limit`. */
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[];
   /** IDs of matching runs, newest first, at most `limit`. */
@@ -158,9 +156,53 @@ export interface Store {
   flush(done: (outcome: SliceOutcome) => void): void;
   /** Drops ended runs and keys that are past retention at `nowMs`, by whole periods. */
   retain(nowMs: number): Promise<void>;
+  /**
+   * Copies the store as it is between two slices, to be opened elsewhere; slices that are written meanwhile wait. Parts
+   * whose {@link partKey} is `known` are listed without their bytes. One copy at a time; it must be discarded. null = no
+   * checkpoint was ever completed. Rejects with {@link StoreFull} when there is no room for it.
+   */
+  copy(known: ReadonlySet<string>): Promise<StoreCopy | null>;
   /** Bytes on disk. */
   bytes(): number;
   close(): Promise<void>;
+}
+
+/** Names what a part of a copy holds: two parts of the same name and tag hold the same bytes. */
+export interface PartName {
+  /** Of `[a-z0-9.-]`. */
+  readonly name: string;
+  /** Of `[a-z0-9-]`. */
+  readonly tag: string;
+}
+
+/** Both as one text. */
+export function partKey({ name, tag }: PartName): string {
+  return `${name}@${tag}`;
+}
+
+export interface StorePart extends PartName {
+  /** null = whoever asked has it. */
+  readonly chunks: (() => AsyncIterable<Uint8Array>) | null;
+}
+
+/** A store's content at one instant. */
+export interface StoreCopy {
+  /** What the last completed checkpoint said; the parts may hold objects that are newer. */
+  readonly meta: CheckpointMeta;
+  readonly parts: readonly StorePart[];
+  /** Lets go of the room the copy takes. */
+  discard(): Promise<void>;
+}
+
+/** A part on its way into a new place. */
+export interface ArrivingPart {
+  readonly name: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** There is no room for a copy; nothing is left of it. */
+export class StoreFull extends Error {
+  override readonly name = "StoreFull";
 }
 
 /** What every adapter needs to know. */

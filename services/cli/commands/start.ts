@@ -14,13 +14,16 @@ export function startCommand(): Command {
     .option("--data <folder>", "where everything durable is kept, default ./data")
     .option("--shards <count>", "shards of a new data folder, default 1")
     .option("--retention <duration>", "how long ended runs are kept, default 7d")
-    .option("--http-allow <addresses...>", "private addresses that http steps may call")
+    .option(
+      "--http-allow <addresses...>",
+      "private addresses that http steps may call: 127.0.0.1:9000 (without a port: all of them), 10.0.0.0/8",
+    )
     .option("--log-level <level>", "debug, info, warn, error or silent")
     .addHelpText(
       "after",
       exampleText([
         "millrace start",
-        "millrace start --data ./data --http-allow 127.0.0.1",
+        "millrace start --data ./data --http-allow 127.0.0.1:9000",
         "MILLRACE_GATEWAY_GRPC_PORT=7500 millrace start --http-port 7501",
       ]),
     )

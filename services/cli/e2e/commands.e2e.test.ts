@@ -14,15 +14,22 @@ let mended = false;
 const WORKFLOWS = {
   nap: 'steps: { sleep: { uses: sleep, with: { for: "${input.for}" } } }',
   mendable: "steps: { work: { uses: e2e.mendable } }",
+  selfish: "steps: { call: { uses: http, with: { method: POST, url: '${input}', body: {} } } }",
+  many: 'steps: { each: { uses: e2e.item, forEach: "${input}" } }',
+  echoes: "steps: { echo: { uses: transform, with: '${input}' } }\noutput: '${steps.echo.output}'",
   asks: "steps: { ask: { uses: signal, with: { name: approved } } }\noutput: '${steps.ask.output}'",
 };
 
 beforeAll(async () => {
-  served = await ServedMillrace.start();
+  served = await ServedMillrace.start("--http-allow", "127.0.0.1", "0.0.0.0/0");
   worker = createWorker({ address: served.address, name: "e2e" });
   worker.handle("e2e.mendable", () => {
     if (!mended) throw new PermanentError("BROKEN", "It is broken.", "Mend it.");
     return "whole";
+  });
+  worker.handle("e2e.item", (item) => {
+    if (item === "bad") throw new PermanentError("BROKEN", "It is broken.", "Mend it.");
+    return item;
   });
   await worker.start();
   for (const [name, rest] of Object.entries(WORKFLOWS)) {
@@ -52,6 +59,15 @@ function parsed(text: string): Record<string, unknown> {
   const value: Record<string, unknown> = { ...JSON.parse(text) };
   return value;
 }
+
+test("an http step does not reach the server's own API, whatever is allowed", async () => {
+  for (const address of [served.http, `http://${served.address}`]) {
+    const input = JSON.stringify(`${address}/millrace.v1.RunService/ListRuns`);
+    const run = await served.run("run", "start", "selfish", "--input", input, "--wait", "--json");
+    expect(run).toEqual({ code: 1, text: expect.stringContaining("HTTP_ADDRESS_REFUSED") });
+    expect(run.text).toContain("is Millrace's own");
+  }
+});
 
 describe("workflow", () => {
   test("register gives the same version for the same definition, and the next for another", async () => {
@@ -119,8 +135,47 @@ describe("run", () => {
     });
     expect((await served.run("run", "get", runId)).text).toMatch(new RegExp(`^${runId}\tnap v1\tcompleted\t`));
     const list = await served.run("run", "list", "--workflow", "nap", "--status", "completed", "--limit", "1");
-    expect(list.text).toMatch(new RegExp(`^${runId}\tnap v1\tcompleted\t1/1\t[^\n]*$`));
+    expect(list.text).toMatch(new RegExp(`^${runId}\tnap v1\tcompleted\t1/1\t[^\n]*$`, "m"));
     expect((await served.run("run", "list", "--since", "2999-01-01")).text).toBe("");
+  });
+
+  test("timeline and items show a forEach of more items than fit, and one alone with its payloads", async () => {
+    const list = Array.from({ length: 1_100 }, (_, item) => (item === 1_060 ? "bad" : item));
+    const runId = await started("many", list);
+    await served.run("run", "watch", runId);
+    const folded = (await served.run("run", "timeline", runId)).text;
+    expect(folded).toMatch(/^each\t\tfailed\t\d+\t[^\n]*BROKEN$/);
+    const lines = (await served.run("run", "timeline", runId, "--items")).text.split("\n");
+    const note = `note: each: 100 of 1100 items are left out here. All of them: millrace run items ${runId} --step each`;
+    expect(lines).toHaveLength(1_002);
+    expect(lines).toContain(note);
+    expect(lines.filter((line) => line.startsWith("each\t1060\tfailed\t1\t"))).toHaveLength(1);
+    const failed = await served.run("run", "items", runId, "--step", "each", "--status", "failed");
+    expect(failed.text).toMatch(/^each\t1060\tfailed\t1\t[^\n]*\tBROKEN$/);
+    const some = (await served.run("run", "items", runId, "--limit", "2", "--json")).text.split("\n");
+    expect(some).toContain("note: There are more; --limit 20 shows them.");
+    expect(some.filter((line) => line.startsWith("{")).map(parsed)).toMatchObject([
+      { step: "each", item: 0, status: "completed", input: 0, output: 0 },
+      { step: "each", item: 1, status: "completed", input: 1, output: 1 },
+    ]);
+    const one = await served.run("run", "timeline", runId, "--step", "each", "--item", "1060", "--json");
+    expect(parsed(one.text)).toMatchObject({
+      steps: [{ item: 1_060, input: "bad", failedAttempts: [{ attempt: 1 }] }],
+    });
+    expect(await served.run("run", "timeline", runId, "--item", "3")).toMatchObject({ code: 2 });
+    const none = await served.run("run", "timeline", runId, "--step", "each", "--item", "1100");
+    expect(none).toMatchObject({ code: 3, text: expect.stringContaining("each has 1100 items") });
+  });
+
+  test("prints payloads with every digit of their numbers, wherever it prints them", async () => {
+    const payload = '{"id":12345678901234567890,"n":1.50,"list":[-98765432109876543210]}';
+    const ended = await served.run("run", "start", "echoes", "--input", payload, "--wait");
+    expect(ended.text.split("\t")[2]).toBe(payload);
+    const runId = ended.text.split("\t")[0] ?? "";
+    expect((await served.run("run", "get", runId)).text.split("\t")[3]).toBe(payload);
+    expect((await served.run("run", "get", runId, "--json")).text).toContain(`"input":${payload},"output":${payload}`);
+    expect((await served.run("run", "timeline", runId, "--json")).text).toContain(`"output":${payload}`);
+    expect((await served.run("run", "watch", runId, "--json")).text).toContain(`"output":${payload}`);
   });
 
   test("signal hands over what a step waits for, once a request ID", async () => {

@@ -35,10 +35,10 @@ export class ServedMillrace implements AsyncDisposable {
     this.http = addresses[2] ?? "";
   }
 
-  static async start(): Promise<ServedMillrace> {
+  static async start(...flags: readonly string[]): Promise<ServedMillrace> {
     const folder = await tempFolder();
     const args = ["start", "--data", join(folder.path, "data"), "--grpc-port", "0", "--http-port", "0"];
-    const server = await startNode(MAIN, [...args, "--log-level", "warn"]);
+    const server = await startNode(MAIN, [...args, "--log-level", "warn", ...flags]);
     const addresses = await server.waitForLine(/serves gRPC on (\S+) and HTTP on (\S+)\. /, READY_MS);
     return new ServedMillrace(folder, server, addresses);
   }

@@ -23,7 +23,9 @@ test("run watch and run start --wait go on when the server is killed and started
   await millrace(["workflow", "register", file], env);
   const { text: runId } = await millrace(["run", "start", "asks", "--key", "k"], env);
   await using watching = await startNode(MAIN, ["run", "watch", runId], { env });
-  await using waiting = await startNode(MAIN, ["run", "start", "asks", "--key", "k", "--wait"], { env });
+  // Its start may find no server until the second one is there.
+  const patient = ["run", "start", "asks", "--key", "k", "--wait", "--timeout", "1m"];
+  await using waiting = await startNode(MAIN, patient, { env });
   await watching.waitForLine(/^ask\twaiting/);
   await first.kill();
 

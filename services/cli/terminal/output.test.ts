@@ -21,6 +21,17 @@ test.each([
   expect(shown.written.join("")).toBe(text);
 });
 
+test("a remark is printed below for people, and apart for a pipe or a program", () => {
+  const terminal = screen(true);
+  new Output({ screen: terminal }).note("There is more.");
+  expect(terminal.written.join("")).toContain("There is more.");
+  for (const json of [true, false]) {
+    const [pipe, aside] = [screen(false), screen(false)];
+    new Output({ json, screen: pipe, aside }).note("There is more.");
+    expect([pipe.written, aside.written]).toEqual([[], ["note: There is more.\n"]]);
+  }
+});
+
 test("a table has its head in a terminal alone, and numbers to the right", () => {
   const rows = [
     ["a", 5],

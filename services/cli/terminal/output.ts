@@ -21,15 +21,19 @@ export interface OutputOptions {
   readonly json?: boolean;
   /** @default standard output */
   readonly screen?: Screen;
+  /** For what is not part of the result. @default standard error */
+  readonly aside?: Screen;
 }
 
 export class Output {
   readonly mode: OutputMode;
   readonly colours: Colours;
   readonly #screen: Screen;
+  readonly #aside: Screen;
 
-  constructor({ json = false, screen = process.stdout }: OutputOptions = {}) {
+  constructor({ json = false, screen = process.stdout, aside = process.stderr }: OutputOptions = {}) {
     this.#screen = screen;
+    this.#aside = aside;
     this.mode = json ? "json" : screen.isTTY === true ? "terminal" : "plain";
     this.colours = picocolors.createColors(this.mode === "terminal" && coloursWanted());
   }
@@ -42,6 +46,12 @@ export class Output {
 
   line(text: string): void {
     this.#screen.write(`${text}\n`);
+  }
+
+  /** A remark on what is printed: for people below it, else apart from it, on standard error. */
+  note(text: string): void {
+    if (this.mode === "terminal") this.line(this.colours.dim(text));
+    else this.#aside.write(`note: ${text}\n`);
   }
 
   json(value: unknown): void {

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { FailedAttempt, Timeline, TimelineStep } from "@millrace/sdk/client/timeline.ts";
 import picocolors from "picocolors";
 import { describe, expect, test } from "vitest";
+import { leftOutLines, leftOutOfWhole } from "./left-out.ts";
 import { timelineText } from "./timeline-table.ts";
 
 const START_MS = Date.UTC(2026, 0, 31, 8);
@@ -35,6 +36,12 @@ function step(name: string, rest: Partial<TimelineStep> = {}): TimelineStep {
     progress: undefined,
     itemsTotal: 0,
     itemsCompleted: 0,
+    itemsFailed: 0,
+    itemsRetrying: 0,
+    itemsRunning: 0,
+    itemsQueued: 0,
+    itemsAbandoned: 0,
+    omitted: undefined,
     ...rest,
   };
 }
@@ -49,6 +56,7 @@ function failedTry(attempt: number, fromMs: number, untilMs: number): FailedAtte
     worker: "w@1",
     failure,
     logs: undefined,
+    omitted: undefined,
   };
 }
 
@@ -73,6 +81,7 @@ function timeline(...steps: TimelineStep[]): Timeline {
       idempotencyKey: "",
       stepsTotal: steps.length,
       stepsSettled: steps.length,
+      omitted: undefined,
     },
     steps,
   };
@@ -118,7 +127,7 @@ describe("a timeline", () => {
   test("folds items into one row whose bar is as high as many are under way", () => {
     const item = (index: number, fromMs: number, untilMs: number): TimelineStep =>
       step("each", { ...done, item: index, scheduleTime: at(0), startTime: at(fromMs), endTime: at(untilMs) });
-    const parent = step("each", { ...done, attempts: 0, itemsTotal: 3, itemsCompleted: 3, endTime: at(1_000) });
+    const parent = step("each", { ...done, attempts: 3, itemsTotal: 3, itemsCompleted: 3, endTime: at(1_000) });
     const all = timeline(parent, item(0, 0, 1_000), item(1, 500, 1_000), item(2, 500, 1_000));
     const shown = lines(all);
     expect(shown).toHaveLength(3);
@@ -128,6 +137,39 @@ describe("a timeline", () => {
         .slice(3)
         .map((line) => line.trim().split(/ +/)[0]),
     ).toEqual(["each[0]", "each[1]", "each[2]"]);
+  });
+
+  test("says what it leaves out and how to see it, and draws no bar of a part of the items", () => {
+    const left = { ...{ inputBytes: 0, outputBytes: 0, logsBytes: 0, progressBytes: 0, failedAttempts: 0 }, items: 0 };
+    const parent = step("each", {
+      ...{ ...done, status: "running", attempts: 3, itemsTotal: 5_000, itemsFailed: 2, itemsRetrying: 7 },
+      omitted: { ...left, failureTexts: false, items: 4_999 },
+    });
+    const item = step("each", { ...done, item: 17, omitted: { ...left, failedAttempts: 2, failureTexts: true } });
+    const shown = lines(timeline(parent, item), { columns: 120 });
+    expect(shown[2]).toMatch(/^each +running 0\/5000, 2 failed, 7 retrying +3 .* █+$/);
+    expect(shown.slice(3)).toEqual([
+      "each: 4999 of 5000 items are left out here. All of them: millrace run items r --step each",
+      "Rows whose failures are cut short: 1. One alone is whole: millrace run timeline r --step each --item 17 --json",
+    ]);
+  });
+
+  test("of payloads says which are left out, whether its own or a step's", () => {
+    const left = {
+      ...{ failedAttempts: 0, failureTexts: false, items: 0 },
+      outputBytes: 0,
+      logsBytes: 0,
+      progressBytes: 0,
+    };
+    const omitted = { ...left, inputBytes: 5 };
+    const whole = timeline(step("a", done), step("b", { ...done, omitted }));
+    expect(leftOutLines(whole)).toEqual([]);
+    expect(leftOutOfWhole({ ...whole, run: { ...whole.run, omitted } })).toEqual([
+      'Rows whose payloads are left out, as "omitted" says: 1. One alone is whole: millrace run timeline r --step b --json',
+      "The run's own payloads are left out. See: millrace run get r",
+    ]);
+    const attempt = { ...failedTry(1, 0, 200), omitted };
+    expect(leftOutOfWhole(timeline(step("a", { ...done, failedAttempts: [attempt] })))).toHaveLength(1);
   });
 
   test("leaves steps that have not begun without a bar, and lets waiting reach to now", () => {

@@ -1,10 +1,11 @@
 // A run and its steps for people: a head line, a row with a bar for every step, and what went wrong.
 import { stripVTControlCharacters } from "node:util";
 import type { RunStatus } from "@millrace/model/run-state.ts";
-import type { Run } from "@millrace/sdk/client/run.ts";
+import type { Failure, Run } from "@millrace/sdk/client/run.ts";
 import type { StepStatus, Timeline, TimelineStep } from "@millrace/sdk/client/timeline.ts";
 import { itemsBar, type Span, stepBar } from "./bars.ts";
 import { shownDuration, shownTime } from "./durations.ts";
+import { leftOutLines } from "./left-out.ts";
 import type { Colours } from "./output.ts";
 import { textTable } from "./table.ts";
 
@@ -30,20 +31,25 @@ const MESSAGE_CHARACTERS_MAX = 160;
 export function timelineText(timeline: Timeline, style: TimelineStyle): string {
   const { run } = timeline;
   const rows = style.unfolded === true ? timeline.steps.map((step) => ({ step, items: [] })) : folded(timeline.steps);
-  const cells = rows.map(({ step, items }) => rowCells(step, items, style));
+  const cells = rows.map(({ step }) => rowCells(step, style));
   const head = ["STEP", "STATUS", "TRIES", "QUEUED", "TOOK"];
   const room = style.columns - widthOf(textTable(head, cells)) - COLUMN_GAP;
   const width = Math.max(BAR_WIDTH_MIN, Math.min(BAR_WIDTH_MAX, room));
   const span = spanOf(run, style.nowMs, width);
+  // A part of the items would show less going on than there was.
   const bars = rows.map(({ step, items }) =>
-    items.length > 0 ? itemsBar(items, span, style.colours) : stepBar(step, span, style.colours),
+    items.length > 0 && items.length === step.itemsTotal
+      ? itemsBar(items, span, style.colours)
+      : stepBar(step, span, style.colours),
   );
   const dim = style.colours.dim;
   const table = textTable(
     [...head.map((title) => dim(title)), dim(scale(span))],
     cells.map((row, index) => [...row, bars[index] ?? ""]),
   );
-  return [runLine(run, style), table, ...failureLines(timeline.steps, style)].join("\n");
+  return [runLine(run, style), table, ...failureLines(timeline.steps, style), ...leftOutLines(timeline).map(dim)].join(
+    "\n",
+  );
 }
 
 /** One line on a run. */
@@ -79,27 +85,30 @@ function folded(steps: readonly TimelineStep[]): Row[] {
   return steps.filter(({ item }) => item < 0).map((step) => ({ step, items: items.get(step.step) ?? [] }));
 }
 
-function rowCells(
-  step: TimelineStep,
-  items: readonly TimelineStep[],
-  { colours, nowMs }: TimelineStyle,
-): (string | number)[] {
-  const tries = items.length > 0 ? items.reduce((sum, { attempts }) => sum + attempts, 0) : step.attempts;
+/** Name, status, tries, and times waited and taken. */
+export function rowCells(step: TimelineStep, { colours, nowMs }: TimelineStyle): string[] {
+  const tries = step.attempts;
   const sinceMs = step.scheduleTime?.getTime();
   const tookMs = sinceMs === undefined ? undefined : Math.max(0, (step.endTime?.getTime() ?? nowMs) - sinceMs);
-  const queuedMs = items.length > 0 ? Math.max(...items.map(({ queueMs }) => queueMs)) : step.queueMs;
   return [
-    step.item >= 0 ? `  ${step.step}[${step.item}]` : step.step,
+    step.item >= 0 ? `  ${rowName(step)}` : step.step,
     statusCell(step, colours),
     tries === 0 ? "" : String(tries),
-    tries === 0 ? "" : shownDuration(queuedMs),
+    tries === 0 ? "" : shownDuration(step.queueMs),
     tookMs === undefined ? "" : shownDuration(tookMs),
   ];
 }
 
+export function rowName({ step, item }: TimelineStep): string {
+  return item >= 0 ? `${step}[${item}]` : step;
+}
+
 function statusCell(step: TimelineStep, colours: Colours): string {
   const text = stepStatus(step.status, colours);
-  return step.itemsTotal === 0 ? text : `${text} ${step.itemsCompleted}/${step.itemsTotal}`;
+  if (step.itemsTotal === 0) return text;
+  const failed = step.itemsFailed === 0 ? "" : `, ${colours.red(`${step.itemsFailed} failed`)}`;
+  const retrying = step.itemsRetrying === 0 ? "" : `, ${colours.yellow(`${step.itemsRetrying} retrying`)}`;
+  return `${text} ${step.itemsCompleted}/${step.itemsTotal}${failed}${retrying}`;
 }
 
 export function stepStatus(status: StepStatus, colours: Colours): string {
@@ -137,7 +146,7 @@ function widthOf(table: string): number {
 
 function failureLines(steps: readonly TimelineStep[], { colours }: TimelineStyle): string[] {
   const told = steps.flatMap((step) => {
-    const name = step.item >= 0 ? `${step.step}[${step.item}]` : step.step;
+    const name = rowName(step);
     const attempts = step.failedAttempts.map(({ attempt, failure }) => ({ name, attempt, failure }));
     const last = step.failure !== undefined && attempts.at(-1)?.attempt !== step.attempts;
     return last && step.itemsTotal === 0
@@ -145,12 +154,18 @@ function failureLines(steps: readonly TimelineStep[], { colours }: TimelineStyle
       : attempts;
   });
   const lines = told.slice(0, FAILURES_SHOWN_MAX).map(({ name, attempt, failure }) => {
-    const message = (failure?.message ?? "").replaceAll(/\s+/g, " ").slice(0, MESSAGE_CHARACTERS_MAX);
-    return `${colours.dim(`${name}, try ${attempt}:`)} ${colours.yellow(failure?.code ?? "")} ${message}`;
+    return `${colours.dim(`${name}, try ${attempt}:`)} ${failureText(failure, colours)}`;
   });
   if (told.length > lines.length)
     lines.push(colours.dim(`… and ${told.length - lines.length} more; --json shows them.`));
   const failed = steps.find(({ status, failure }) => status === "failed" && (failure?.guidance ?? "") !== "");
   if (failed?.failure !== undefined) lines.push(`${colours.bold("next:")} ${failed.failure.guidance}`);
   return lines;
+}
+
+/** A failure on one line. */
+export function failureText(failure: Failure | undefined, colours: Colours): string {
+  if (failure === undefined) return "";
+  const message = failure.message.replaceAll(/\s+/g, " ").slice(0, MESSAGE_CHARACTERS_MAX);
+  return `${colours.yellow(failure.code)} ${message}`;
 }

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import { AddressRules } from "./address-rules.ts";
 
@@ -96,10 +97,35 @@ describe("an allow-list", () => {
     expect(rules.refuses(to("any", 1), "fdab::1")).toBeUndefined();
   });
 
+  test("takes every form that the configuration does", () => {
+    const forms = ["10.1.2.3", "10.1.2.3:8080", "::1", "[::1]:8080", "10.0.0.0/8", "fd00::/8", "::ffff:10.1.2.3"];
+    expect(() => new AddressRules(forms)).not.toThrow();
+  });
+
   test.each(["", "10.0.0.0/33", "a b", "host:0", "host:99999", "http://x", "[::1", "[zz]:1"])(
     "refuses the entry %j",
     (entry) => {
       expect(() => new AddressRules([entry])).toThrow(RangeError);
     },
   );
+});
+
+describe("ports of Millrace itself", () => {
+  const everything = ["0.0.0.0/0", "::/0", "localhost", "127.0.0.1:7401"];
+  const rules = new AddressRules(everything, [7400, 7401]);
+  const addresses = Object.values(networkInterfaces()).flatMap((own) => (own ?? []).map(({ address }) => address));
+
+  test.each([...["127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:7f00:1"], ...addresses])(
+    "stay closed at %s, whatever is allowed",
+    (address) => {
+      for (const port of [7400, 7401]) {
+        expect(rules.refuses(to("localhost", port), address)).toBe(`port ${port} of this machine is Millrace's own`);
+      }
+      expect(rules.refuses(to("localhost", 7402), address)).toBeUndefined();
+    },
+  );
+
+  test("are open at other machines", () => {
+    expect(rules.refuses(to("other.internal", 7400), "10.255.255.254")).toBeUndefined();
+  });
 });

@@ -1,5 +1,9 @@
-// Which addresses the connector may call: the public internet on web ports, and what the operator allows beyond that.
+// Which addresses the connector may call: the public internet on web ports, and what the operator allows beyond that, but
+// never Millrace itself.
+import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
+
+type Address = ReturnType<typeof ipaddr.process>;
 
 /** What an operator's entry allows: an address, a network or a name, on one port or on all. */
 type Rule =
@@ -25,11 +29,16 @@ export const ALLOW_ENTRIES_MAX = 1_000;
 /** Rules made of an allow-list. Throws RangeError for an entry that is none. */
 export class AddressRules {
   readonly #rules: readonly Rule[];
+  readonly #ownPorts: readonly number[];
 
-  /** `10.0.0.0/8`, `127.0.0.1`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `service.internal`. */
-  constructor(allow: readonly string[]) {
+  /**
+   * @param allow `10.0.0.0/8`, `127.0.0.1`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `service.internal`
+   * @param ownPorts ports of this machine that stay closed whatever is allowed
+   */
+  constructor(allow: readonly string[], ownPorts: readonly number[] = []) {
     if (allow.length > ALLOW_ENTRIES_MAX) throw new RangeError(`allow has over ${ALLOW_ENTRIES_MAX} entries.`);
     this.#rules = allow.map(parseRule);
+    this.#ownPorts = ownPorts;
   }
 
   /** Why a connection must not be made; undefined = it may. `address` is what the host name resolved to. */
@@ -37,6 +46,9 @@ export class AddressRules {
     if (!ipaddr.isValid(address)) return `${address} is not an address`;
     // `process` unwraps IPv4-mapped IPv6 addresses: ::ffff:127.0.0.1 is 127.0.0.1.
     const parsed = ipaddr.process(address);
+    if (this.#ownPorts.includes(destination.port) && isThisMachine(parsed)) {
+      return `port ${destination.port} of this machine is Millrace's own`;
+    }
     if (this.#rules.some((rule) => allows(rule, destination, parsed))) return undefined;
     const range = METADATA_ADDRESSES.has(parsed.toString()) ? "metadata" : parsed.range();
     if (range !== "unicast") return `${parsed.toString()} is not a public address (${range})`;
@@ -45,10 +57,25 @@ export class AddressRules {
   }
 }
 
-function allows(rule: Rule, { hostname, port }: Destination, address: ReturnType<typeof ipaddr.process>): boolean {
+function allows(rule: Rule, { hostname, port }: Destination, address: Address): boolean {
   if (rule.port !== null && rule.port !== port) return false;
   if (rule.type === "name") return rule.name === hostname;
   return address.kind() === rule.network[0].kind() && address.match(rule.network);
+}
+
+/** Asked for Millrace's own ports alone, so that the system's list of addresses need not be kept, and is never out of date. */
+function isThisMachine(address: Address): boolean {
+  // 0.0.0.0 and :: lead to whoever listens here.
+  if (address.range() === "loopback" || address.range() === "unspecified") return true;
+  const bytes = bytesOf(address);
+  return Object.values(networkInterfaces()).some((own) =>
+    own?.some((at) => bytesOf(ipaddr.process(at.address)) === bytes),
+  );
+}
+
+/** Without the zone of a link-local address. */
+function bytesOf(address: Address): string {
+  return address.toByteArray().join(".");
 }
 
 function parseRule(entry: string): Rule {

@@ -325,6 +325,24 @@ describe("private addresses are refused", () => {
     expect(service.requests[0]?.headers.host).toBe(`service.example:${service.port}`);
   });
 
+  test("and Millrace's own ports are, whatever is allowed, also behind a name or a redirect", async () => {
+    await using millrace = await serve((_request, response) => response.end("{}"));
+    await using service = await serve((_request, response) => {
+      response.writeHead(307, { location: `${millrace.url}/millrace.v1.RunService/StartRun` });
+      response.end();
+    });
+    const resolveHost = async (): Promise<string[]> => ["127.0.0.1"];
+    const options = { allow: ["0.0.0.0/0", `127.0.0.1:${millrace.port}`], ownPorts: [millrace.port], resolveHost };
+    for (const url of [millrace.url, `http://innocent.example:${millrace.port}`, service.url]) {
+      expect(await failureOf({ method: "POST", url, body: {} }, options)).toMatchObject({
+        code: "HTTP_ADDRESS_REFUSED",
+        message: expect.stringContaining("Millrace's own"),
+      });
+    }
+    expect(millrace.requests).toEqual([]);
+    expect(service.requests).toHaveLength(1);
+  });
+
   test("a name with a private and an allowed address goes to the allowed one", async () => {
     await using service = await serve((_request, response) => response.end("here"));
     const resolveHost = async (): Promise<string[]> => ["10.0.0.1", "127.0.0.1"];

@@ -12,6 +12,11 @@ export interface HttpTaskOptions {
    * all ports. @default none
    */
   readonly allow?: readonly string[];
+  /**
+   * Ports of this machine that are never called, whatever `allow` says: those of the server, which trusts whoever calls it
+   * from here. @default none
+   */
+  readonly ownPorts?: readonly number[];
   /** How host names become addresses. @default the system's resolver */
   readonly resolveHost?: ResolveHost;
 }
@@ -75,7 +80,7 @@ const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]
 /** The `http` task type. Throws RangeError for an `allow` entry that is none. */
 export function httpTask(options: HttpTaskOptions = {}): HttpTask {
   const agent = new Agent({
-    connect: guardedConnect(new AddressRules(options.allow ?? []), options.resolveHost),
+    connect: guardedConnect(new AddressRules(options.allow ?? [], options.ownPorts), options.resolveHost),
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: HEADER_BYTES_MAX,
     // One clock for the whole exchange, below; a slow trickle must not reset it.

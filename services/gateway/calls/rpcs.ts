@@ -1,5 +1,6 @@
 // Every RPC by its path: the one list that gRPC and HTTP serve from.
-import { getRun, getTimeline, listRuns, type ReadPorts } from "../runs/read-runs.ts";
+import { getRun, listRuns, type ReadPorts } from "../runs/read-runs.ts";
+import { getTimeline, listItems } from "../runs/read-timeline.ts";
 import { startRun, startRuns } from "../runs/start-runs.ts";
 import { cancelRun, pauseRun, resumeRun, retryRun, signalRun, terminateRun } from "../runs/steer-runs.ts";
 import { getWorkflow, listWorkflows, registerWorkflow, validateWorkflow } from "../workflows/workflows.ts";
@@ -26,6 +27,7 @@ export function unaryCalls(ports: ReadPorts) {
       startRuns: bound(ports, startRuns),
       getRun: bound(ports, getRun),
       getTimeline: bound(ports, getTimeline),
+      listItems: bound(ports, listItems),
       listRuns: bound(ports, listRuns),
       signalRun: bound(ports, signalRun),
       cancelRun: bound(ports, cancelRun),

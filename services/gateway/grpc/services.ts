@@ -10,6 +10,7 @@ import type { ReadPorts } from "../runs/read-runs.ts";
 import { SubmitStream } from "../runs/submit-stream.ts";
 import { watchRun } from "../runs/watch-run.ts";
 import { WorkerConnection } from "../tasks/connect-worker.ts";
+import { StoringRoom } from "../tasks/storing-frames.ts";
 import type { TaskHub } from "../tasks/task-hub.ts";
 import { contextOf } from "./call-context.ts";
 import { type CallWatch, errorOf, serveDuplex, streamHandler, unaryHandler } from "./handlers.ts";
@@ -34,6 +35,7 @@ function runService(ports: ServicePorts, calls: UnaryCalls["runs"], watch: CallW
     startRuns: unaryHandler(watch, paths.startRuns.path, calls.startRuns),
     getRun: unaryHandler(watch, paths.getRun.path, calls.getRun),
     getTimeline: unaryHandler(watch, paths.getTimeline.path, calls.getTimeline),
+    listItems: unaryHandler(watch, paths.listItems.path, calls.listItems),
     listRuns: unaryHandler(watch, paths.listRuns.path, calls.listRuns),
     signalRun: unaryHandler(watch, paths.signalRun.path, calls.signalRun),
     cancelRun: unaryHandler(watch, paths.cancelRun.path, calls.cancelRun),
@@ -74,6 +76,8 @@ function workflowService(calls: UnaryCalls["workflows"], watch: CallWatch): Work
 }
 
 function workerService(ports: ServicePorts, watch: CallWatch): WorkerServiceServer {
+  const { hub, blobs, clock } = ports;
+  const connectionPorts = { hub, blobs, clock, storing: new StoringRoom() };
   return {
     connect: (call) => {
       const context = contextOf(call);
@@ -83,7 +87,7 @@ function workerService(ports: ServicePorts, watch: CallWatch): WorkerServiceServ
       }
       const tenant: TenantId = context.tenant;
       serveDuplex(watch, WorkerServiceService.connect.path, call, (wire) => {
-        const connection = new WorkerConnection(ports, tenant, wire);
+        const connection = new WorkerConnection(connectionPorts, tenant, wire);
         return {
           frame: (request) => connection.frame(request),
           halfClose: () => connection.halfClose(),

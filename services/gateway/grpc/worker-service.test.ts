@@ -4,6 +4,8 @@ import { FailureClass } from "@millrace/rpc/generated/millrace/v1/failures.ts";
 import type {
   ConnectRequest,
   ConnectResponse,
+  TaskHeartbeat,
+  TaskRef,
   TaskResult,
   WorkerHello,
 } from "@millrace/rpc/generated/millrace/v1/workers.ts";
@@ -78,6 +80,12 @@ const result = (over: Partial<TaskResult> = {}): TaskResult => ({
 });
 
 const GONE: BlobRef = { sha256: "0".repeat(64), bytes: 70_000 };
+const refOf = (over: Partial<TaskRef> = {}): TaskRef => {
+  const { runId, epoch, step, item, attempt } = result();
+  return { runId, epoch, step, item, attempt, ...over };
+};
+
+const beat = (task: TaskRef | undefined): TaskHeartbeat => ({ task, progress: Buffer.alloc(0) });
 
 const recorded = () =>
   served.shards.handed.flatMap(({ envelope: { command } }) => (command.type === "result" ? [command.result] : []));
@@ -130,6 +138,15 @@ describe("Connect", () => {
     ["hello.task_types[1]", { hello: hello({ taskTypes: ["ok", "not ok"] }) }],
     ["credits", { hello: hello(), credits: 10_001 }],
     ["frame", { hello: hello(), results: [result()] }],
+    ["results[1].step", { hello: hello(), frame: 1, results: [result(), result({ step: 512 })] }],
+    ["results[0].item", { hello: hello(), frame: 1, results: [result({ item: 16_384 })] }],
+    ["results[0].item", { hello: hello(), frame: 1, results: [result({ item: 4_294_967_295 })] }],
+    ["results[0].attempt", { hello: hello(), frame: 1, results: [result({ attempt: 128 })] }],
+    ["results[0].attempt", { hello: hello(), frame: 1, results: [result({ attempt: 0 })] }],
+    ["results[0].epoch", { hello: hello(), frame: 1, results: [result({ epoch: 8_388_608 })] }],
+    ["results[0].epoch", { hello: hello(), frame: 1, results: [result({ epoch: 0 })] }],
+    ["hello.holding[0].step", { hello: hello({ holding: [refOf({ step: 4_294_967_295 })] }) }],
+    ["heartbeats[1].task.attempt", { hello: hello(), heartbeats: [beat(undefined), beat(refOf({ attempt: 999 }))] }],
   ])("I8: refuses a bad %s", async (field, over) => {
     const worker = new TestWorker();
     worker.send(over);
@@ -154,14 +171,40 @@ describe("Connect", () => {
     expect(await served.blobs.get(runId, output)).toEqual(value);
   });
 
-  it("does not settle what could not be stored: the stream ends and the worker sends it again", async () => {
+  it("I1, I9: settles what finds no room on a full disk when there is some, and the stream goes on meanwhile", async () => {
     served.blobs.full = true;
     const worker = new TestWorker();
     const value = Buffer.from(JSON.stringify("z".repeat(100_000)));
-    worker.send({ hello: hello(), results: [result({ outcome: { $case: "output", value } })], frame: 1 });
-    expect(await worker.over).toMatchObject({ code: status.UNAVAILABLE });
+    const [large, small] = [makeTask(11), makeTask(12)];
+    worker.send({ hello: hello(), credits: 3 });
+    served.shards.enqueue(large, small, makeTask(13));
+    await expect.poll(() => worker.tasks().length).toBe(3);
+    worker.send({ results: [result({ runId: large.runId, outcome: { $case: "output", value } })], frame: 1 });
+    worker.send({ results: [result({ runId: small.runId })], frame: 2 });
+    await expect.poll(() => worker.settled()).toEqual([2]);
+    const progress = Buffer.from('{"p":1}');
+    worker.send({ heartbeats: [{ task: refOf({ runId: makeTask(13).runId }), progress }] });
+    await expect.poll(() => served.gateway.hub.live(makeTask(13))?.progress).toBe('{"p":1}');
+    expect(recorded().map(({ runId }) => runId)).toEqual([small.runId]);
     served.blobs.full = false;
-    expect([worker.settled(), served.shards.handed]).toEqual([[], []]);
+    await expect.poll(() => worker.settled()).toEqual([2, 1]);
+    expect(recorded().at(-1)).toMatchObject({ runId: large.runId, outcome: { output: { bytes: value.length } } });
+    worker.send({ results: [result({ runId: makeTask(13).runId })], frame: 3 });
+    expect(await worker.finish()).toBe(undefined);
+  });
+
+  it("ends a half-closed stream when what waited for room is settled", async () => {
+    served.blobs.full = true;
+    const worker = new TestWorker();
+    const value = Buffer.from(JSON.stringify("z".repeat(100_000)));
+    worker.send({ hello: hello() });
+    worker.send({ draining: true, results: [result({ outcome: { $case: "output", value } })], frame: 1 });
+    worker.send({ results: [result()], frame: 2 });
+    await expect.poll(() => worker.settled()).toEqual([2]);
+    const over = worker.finish();
+    served.blobs.full = false;
+    expect(await over).toBe(undefined);
+    expect(worker.settled()).toEqual([2, 1]);
   });
 
   it("takes failures and cancellations, with bounds on their words", async () => {

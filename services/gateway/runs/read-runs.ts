@@ -1,10 +1,7 @@
-// GetRun, GetTimeline and ListRuns.
-import type { RunState } from "@millrace/model/run-state.ts";
+// GetRun and ListRuns.
 import type {
   GetRunRequest,
   GetRunResponse,
-  GetTimelineRequest,
-  GetTimelineResponse,
   ListRunsRequest,
   ListRunsResponse,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
@@ -16,10 +13,9 @@ import type { WebhookRoutes } from "../webhooks/routes.ts";
 import { statusFromMessage } from "./messages.ts";
 import type { OpenedView, ViewOpener } from "./opened-view.ts";
 import { lastRunOfPage, pageToken } from "./page-token.ts";
-import { runMessage } from "./run-message.ts";
-import { everyPayload, followOutput, loadBlobs, PayloadTexts } from "./run-payloads.ts";
+import { runMessage, summaryMessage } from "./run-message.ts";
+import { followOutput, PayloadTexts } from "./run-payloads.ts";
 import type { RunPorts } from "./start-runs.ts";
-import { timeline } from "./timeline.ts";
 
 export interface ReadPorts extends RunPorts {
   readonly views: ViewOpener;
@@ -38,29 +34,9 @@ export async function getRun(
   const opened = await openRun(ports, request.runId, context);
   if (opened instanceof Refused) return opened;
   const { run, definition } = opened;
-  const texts = new PayloadTexts(await loadBlobs(ports.blobs, run, [run.input, followOutput(run, definition)]));
-  return { run: runMessage(run, definition, texts) };
-}
-
-export async function getTimeline(
-  ports: ReadPorts,
-  request: GetTimelineRequest,
-  context: CallContext,
-): Promise<Outcome<GetTimelineResponse>> {
-  const opened = await openRun(ports, request.runId, context);
-  if (opened instanceof Refused) return opened;
-  const texts = request.brief ? null : await textsOf(ports, opened.run);
-  return timelineMessage(ports, opened, texts);
-}
-
-/** A run and its steps as they are now. */
-export function timelineMessage(ports: ReadPorts, opened: OpenedView, texts: PayloadTexts | null): GetTimelineResponse {
-  const { run, definition } = opened;
-  const live = ports.hub.live.bind(ports.hub);
-  return {
-    run: runMessage(run, definition, texts),
-    steps: timeline(run, { definition, nowMs: ports.clock.nowMs(), live, texts }),
-  };
+  const payloads = new PayloadTexts();
+  await payloads.load(ports.blobs, run.runId, [run.input, followOutput(run, definition)]);
+  return { run: runMessage(run, definition, payloads) };
 }
 
 export async function listRuns(
@@ -88,20 +64,16 @@ export async function listRuns(
   const { tenant } = context;
   const page = await readList(ports.shards, { tenant, workflow, status, startedFromMs, startedUntilMs, before, limit });
   if (page instanceof Refused) return page;
-  const runs = page.runs.map((view) => {
-    const { run, definition } = ports.views.open(view);
-    return runMessage(run, definition, null);
-  });
-  return { runs, nextPageToken: page.next === null ? "" : pageToken(page.next, filters) };
+  return {
+    runs: page.runs.map(summaryMessage),
+    nextPageToken: page.next === null ? "" : pageToken(page.next, filters),
+  };
 }
 
-async function openRun(ports: ReadPorts, id: string, context: CallContext): Promise<OpenedView | Refused> {
+/** A run as it is now. */
+export async function openRun(ports: ReadPorts, id: string, context: CallContext): Promise<OpenedView | Refused> {
   const runId = runIdOf(id);
   if (runId instanceof Refused) return runId;
   const view = await readRun(ports.shards, context.tenant, runId);
   return view instanceof Refused ? view : ports.views.open(view);
-}
-
-async function textsOf(ports: ReadPorts, run: RunState): Promise<PayloadTexts> {
-  return new PayloadTexts(await loadBlobs(ports.blobs, run, everyPayload(run)));
 }

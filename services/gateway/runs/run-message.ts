@@ -1,33 +1,46 @@
+import { retryingOf, summarise } from "@millrace/core/run/summarise.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
-import type { RunState, StepState, TaskBackoff, TaskState } from "@millrace/model/run-state.ts";
+import type { RunState, TaskState } from "@millrace/model/run-state.ts";
+import type { RunSummary } from "@millrace/model/run-summary.ts";
 import type { Run } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { nothingLeftOut, omittedMessage } from "./left-out.ts";
 import { failureMessage, NO_BYTES, statusMessage, timeMessage } from "./messages.ts";
 import { followOutput, type PayloadTexts } from "./run-payloads.ts";
 
-/** A run as the API shows it; without `texts` its payloads are left out. */
-export function runMessage(run: RunState, definition: Definition, texts: PayloadTexts | null): Run {
-  const retrying = retryingSteps(run);
-  const failing = failureOfRun(run, retrying);
+/** A run as the API shows it. */
+export function runMessage(run: RunState, definition: Definition, payloads: PayloadTexts): Run {
+  const left = nothingLeftOut();
   return {
-    runId: run.runId,
-    workflow: run.workflow,
-    version: run.version,
-    status: statusMessage(run.status),
-    epoch: run.epoch,
-    tenant: run.tenant,
-    startTime: timeMessage(run.startedMs),
-    endTime: timeMessage(run.endedMs),
-    input: texts === null ? NO_BYTES : texts.bytes(run.input),
-    output: texts === null ? NO_BYTES : texts.bytes(followOutput(run, definition)),
-    failure: failing === null ? undefined : failureMessage(failing.failure),
-    failedStep: failing === null ? "" : (definition.steps[failing.step]?.name ?? ""),
-    reason: run.reason,
-    retryingSteps: retrying.length,
-    nextAttemptTime: timeMessage(retrying.length === 0 ? 0 : Math.min(...retrying.map(({ task }) => task.retryAtMs))),
-    idempotencyKey: run.idempotencyKey,
-    stepsTotal: run.steps.length,
-    stepsSettled: run.steps.filter(isSettled).length,
+    ...summaryMessage(summarise(run, definition.steps, retryingOf(run))),
+    input: payloads.bytes(run.input, left, "inputBytes"),
+    output: payloads.bytes(followOutput(run, definition), left, "outputBytes"),
+    omitted: omittedMessage(left),
+  };
+}
+
+/** The same without payloads, of which a summary knows nothing. */
+export function summaryMessage(summary: RunSummary): Run {
+  return {
+    runId: summary.runId,
+    workflow: summary.workflow,
+    version: summary.version,
+    status: statusMessage(summary.status),
+    epoch: summary.epoch,
+    tenant: summary.tenant,
+    startTime: timeMessage(summary.startedMs),
+    endTime: timeMessage(summary.endedMs),
+    input: NO_BYTES,
+    output: NO_BYTES,
+    failure: summary.failure === null ? undefined : failureMessage(summary.failure),
+    failedStep: summary.failedStep,
+    reason: summary.reason,
+    retryingSteps: summary.retryingSteps,
+    nextAttemptTime: timeMessage(summary.nextAttemptMs),
+    idempotencyKey: summary.idempotencyKey,
+    stepsTotal: summary.stepsTotal,
+    stepsSettled: summary.stepsSettled,
+    omitted: undefined,
   };
 }
 
@@ -35,40 +48,4 @@ export function runMessage(run: RunState, definition: Definition, texts: Payload
 export function newestFailure(task: TaskState): Failure | null {
   if (task.log === null) return null;
   return (task.log.recent.at(-1) ?? task.log.first).failure;
-}
-
-interface Retrying {
-  readonly step: number;
-  readonly task: TaskBackoff;
-}
-
-/** Steps and items waiting for their next attempt. */
-function retryingSteps(run: RunState): Retrying[] {
-  const retrying: Retrying[] = [];
-  if (run.endedMs > 0) return retrying;
-  for (const [step, state] of run.steps.entries()) {
-    if (state.status === "backoff") retrying.push({ step, task: state });
-    else if (state.status === "fanned-out") {
-      for (const task of state.tasks) if (task?.status === "backoff") retrying.push({ step, task });
-    }
-  }
-  return retrying;
-}
-
-/** Why the run failed, or the newest error while it retries. */
-function failureOfRun(run: RunState, retrying: readonly Retrying[]): { step: number; failure: Failure } | null {
-  if (run.failure !== null) return { step: run.failure.step, failure: run.failure.failure };
-  let newest: { step: number; failure: Failure } | null = null;
-  let newestMs = -1;
-  for (const { step, task } of retrying) {
-    const last = task.log.recent.at(-1) ?? task.log.first;
-    if (last.endedMs <= newestMs) continue;
-    newestMs = last.endedMs;
-    newest = { step, failure: last.failure };
-  }
-  return newest;
-}
-
-function isSettled(step: StepState): boolean {
-  return step.status === "completed" || step.status === "done" || step.status === "joined" || step.status === "skipped";
 }

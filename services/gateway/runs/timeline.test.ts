@@ -1,14 +1,21 @@
+import { STEPS_MAX } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import { workerName } from "@millrace/model/ids.ts";
 import { ITEM_INPUT, json, RUN_INPUT, WRITTEN_INPUT } from "@millrace/model/payload.ts";
 import type { AttemptLog, RunState, StepState, TaskCompleted } from "@millrace/model/run-state.ts";
+import type { TaskToken } from "@millrace/model/task.ts";
 import { FailureClass } from "@millrace/rpc/generated/millrace/v1/failures.ts";
-import { StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { GetTimelineResponse, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { RESPONSE_BYTES_MAX } from "@millrace/rpc/limits.ts";
 import { describe, expect, it } from "vitest";
+import { FakeBlobs } from "../testdata/fake-blobs.ts";
 import { definitionOf, makeRun, STARTED_MS } from "../testdata/make-run.ts";
+import { FailureTexts } from "./failure-texts.ts";
+import { nothingLeftOut } from "./left-out.ts";
 import { runMessage } from "./run-message.ts";
 import { PayloadTexts } from "./run-payloads.ts";
-import { type TimelineSources, timeline } from "./timeline.ts";
+import { rowMessage, type TimelineSources } from "./timeline.ts";
+import { timelineRows } from "./timeline-rows.ts";
 
 const at = (ms: number): number => STARTED_MS + ms;
 const date = (ms: number): Date => new Date(at(ms));
@@ -75,14 +82,14 @@ function steps(
   over: Partial<RunState> = {},
   sources: Partial<TimelineSources> = {},
 ): TimelineStep[] {
-  return timeline(makeRun(DEFINITION, states, over), {
-    definition: DEFINITION,
-    nowMs: at(100),
-    live: () => undefined,
-    texts: new PayloadTexts(new Map()),
-    ...sources,
-  });
+  const run = makeRun(DEFINITION, states, over);
+  const all = { ...SOURCES, payloads: new PayloadTexts(), failures: new FailureTexts(), ...sources };
+  return timelineRows(run, null).map((row) => rowMessage(run, all, row));
 }
+
+const NOTHING = nothingLeftOut();
+
+const SOURCES = { definition: DEFINITION, nowMs: at(100), live: () => undefined };
 
 /** The step `a` of a run in which it is in this state, without what is empty. */
 function only(
@@ -234,17 +241,19 @@ describe("every state of a step", () => {
   });
 });
 
+const THREE_ITEMS = {
+  sinceMs: at(1),
+  endedMs: at(30),
+  items: [json("1"), json("2"), json("3")],
+  tasks: [completed('"x"', ITEM_INPUT), completed('"y"', ITEM_INPUT), completed('"z"', ITEM_INPUT)],
+  next: 3,
+  open: 0,
+  completed: 3,
+  outputBytes: 0,
+};
+
 describe("forEach", () => {
-  const items = {
-    sinceMs: at(1),
-    endedMs: at(30),
-    items: [json("1"), json("2"), json("3")],
-    tasks: [completed('"x"', ITEM_INPUT), completed('"y"', ITEM_INPUT), completed('"z"', ITEM_INPUT)],
-    next: 3,
-    open: 0,
-    completed: 3,
-    outputBytes: 12,
-  };
+  const items = THREE_ITEMS;
   const before: StepState[] = [completed("1"), completed("2", WRITTEN_INPUT)];
 
   it("shows the step, then its items from 1, each with the item as its input", () => {
@@ -270,6 +279,7 @@ describe("forEach", () => {
       status: "fanned-out" as const,
       endedMs: 0,
       completed: 1,
+      outputBytes: 0,
       next: 1,
       tasks: [completed("1", ITEM_INPUT), null, null],
     };
@@ -294,6 +304,43 @@ describe("forEach", () => {
     expect(rows[0]).toMatchObject({ status: StepStatus.FAILED, failure: FAILURE });
     expect(rows[2]).toMatchObject({ status: StepStatus.FAILED, item: 2 });
   });
+
+  it("counts its items by where they are, adds up their attempts, and says how long one waited at most", () => {
+    const held = { ...task, status: "scheduled", attempt: 2, scheduledMs: at(90), log } as const;
+    const failed = { ...task, status: "failed", attempt: 2, endedMs: at(20), failure, log } as const;
+    const tasks = [
+      ...[completed("1"), completed("2"), failed, held, { ...held, scheduledMs: at(55) }, null],
+      { ...task, status: "backoff", attempt: 4, retryAtMs: at(300), log } as const,
+      { ...task, status: "abandoned", attempt: 1, endedMs: at(30), log: null, child: null } as const,
+    ];
+    const live = ({ item }: TaskToken) =>
+      item === 3 ? { startedMs: at(95), worker: workerName("w"), progress: null } : undefined;
+    const state = { ...items, status: "fanned-out", items: tasks.map(() => json("1")), tasks } as const;
+    expect(steps([...before, { ...state, tasks: [...tasks] }], {}, { live })[2]).toMatchObject({
+      ...{ itemsTotal: 8, itemsCompleted: 2, itemsFailed: 1, itemsRunning: 1, itemsQueued: 1, itemsRetrying: 1 },
+      ...{ itemsAbandoned: 1, attempts: 13, queueMs: 45, omitted: undefined },
+    });
+  });
+
+  it("I9: shows 1,000 items: those that failed or retry, then those under way, then the others", () => {
+    const failed = { ...task, status: "failed", attempt: 2, endedMs: at(20), failure, log } as const;
+    const held = { ...task, status: "scheduled", attempt: 1, scheduledMs: at(90), log: null } as const;
+    const tasks = Array.from({ length: 1_500 }, (_, item) =>
+      item >= 1_498 ? failed : item % 2 === 0 && item < 1_000 ? held : completed("1"),
+    );
+    const list = { ...items, status: "fanned-out" as const, items: tasks.map(() => json("1")), tasks };
+    const rows = steps([...before, list]);
+    expect(rows).toHaveLength(3 + 1_000);
+    expect(rows[2]?.omitted).toEqual({ ...NOTHING, items: 500 });
+    const shown = rows.slice(3);
+    expect(shown.map(({ item }) => item)).toEqual(shown.map(({ item }) => item).toSorted((a, b) => a - b));
+    expect(
+      Map.groupBy(shown, ({ status }) => status)
+        .get(StepStatus.FAILED)
+        ?.map(({ item }) => item),
+    ).toEqual([1_499, 1_500]);
+    expect(shown.filter(({ status }) => status === StepStatus.QUEUED)).toHaveLength(500);
+  });
 });
 
 describe("payloads", () => {
@@ -306,25 +353,112 @@ describe("payloads", () => {
     expect(skipped[1]?.input.toString()).toBe("null");
   });
 
-  it("leaves payloads and logs out of a brief timeline", () => {
-    const [row] = steps([completed("1")], {}, { texts: null });
-    expect([row?.input.length, row?.output.length, row?.logs.length]).toEqual([0, 0, 0]);
+  it("marks what a brief timeline leaves out with its size, and what is empty not at all", () => {
+    const rows = steps([completed('"é"'), { status: "pending" }], {}, { payloads: new PayloadTexts(0) });
+    expect([rows[0]?.input.length, rows[0]?.output.length, rows[0]?.logs.length]).toEqual([0, 0, 0]);
+    expect(rows[0]?.omitted).toEqual({ ...NOTHING, inputBytes: 8, outputBytes: 4, logsBytes: 14 });
+    expect(rows[1]?.omitted).toBe(undefined);
+    const [retried] = steps(
+      [{ ...task, status: "backoff", attempt: 2, retryAtMs: at(300), log }],
+      {},
+      { payloads: new PayloadTexts(0) },
+    );
+    expect(retried?.failedAttempts.map(({ omitted }) => omitted)).toEqual([{ ...NOTHING, logsBytes: 3 }, undefined]);
   });
 
-  it("I9: leaves payloads out when the answer is full, and shows blobs that were loaded", () => {
+  it("I9: leaves payloads out when the answer is full, and says so", () => {
     const large = json(JSON.stringify("x".repeat(5 * 1024 * 1024)));
     const rows = steps([completed(large), completed(large), completed(large)], { input: json("0") });
     expect(rows.map(({ output }) => output.length > 0)).toEqual([true, true, false]);
-    const ref = { sha256: "ab", bytes: 3 };
+    expect(rows.map(({ omitted }) => omitted?.outputBytes)).toEqual([undefined, undefined, large.length]);
+  });
+
+  it("shows blobs that were loaded, alone and in lists, and marks the others as left out", async () => {
+    const blobs = new FakeBlobs();
+    const { runId } = makeRun(DEFINITION, []);
+    const ref = await blobs.put(runId, Buffer.from('"b"'));
     const blob = { ...completed("1"), output: ref };
-    const texts = new PayloadTexts(new Map([["ab", Buffer.from('"b"')]]));
-    expect(steps([blob], {}, { texts })[0]?.output.toString()).toBe('"b"');
-    expect(steps([blob])[0]?.output.length).toBe(0);
+    const list: StepState = { ...THREE_ITEMS, status: "joined", tasks: [blob, completed("2"), blob] };
+    const states: StepState[] = [blob, completed("1"), list];
+    const payloads = new PayloadTexts();
+    await payloads.load(blobs, runId, [ref]);
+    const loaded = steps(states, {}, { payloads });
+    expect([loaded[0], loaded[2]].map((row) => row?.output.toString())).toEqual(['"b"', '["b",2,"b"]']);
+    const rows = steps(states);
+    expect([rows[0], rows[2]].map((row) => row?.output.length)).toEqual([0, 0]);
+    expect([rows[0], rows[2]].map((row) => row?.omitted?.outputBytes)).toEqual([3, 11]);
+  });
+});
+
+describe("I9: the largest answer there can be", () => {
+  const long = "€".repeat(4_096);
+  const worst: Failure = { code: "C".repeat(128), class: "permanent", message: long, guidance: long, retryAfterMs: 1 };
+  const attempt = { ...log.first, worker: workerName("é".repeat(129)), failure: worst };
+  const worstLog: AttemptLog = {
+    first: attempt,
+    recent: Array.from({ length: 10 }, () => attempt),
+    errors: Array.from({ length: 10 }, () => ({ code: worst.code, message: long, count: 1 })),
+  };
+  const failed = { ...task, status: "failed", attempt: 11, endedMs: at(20), failure: worst, log: worstLog } as const;
+  const LARGE = definitionOf(
+    JSON.stringify({
+      name: "large",
+      steps: Object.fromEntries(
+        Array.from({ length: STEPS_MAX }, (_, step) => [
+          `s${step}`.padEnd(64, "_"),
+          { uses: "u".repeat(128), ...(step === 7 ? { forEach: "${[]}" } : {}) },
+        ]),
+      ),
+    }),
+  );
+  const states = LARGE.steps.map(
+    (step): StepState =>
+      step.forEach === null
+        ? { ...failed, input: json(JSON.stringify("i".repeat(60_000))) }
+        : {
+            ...{
+              status: "items-failed",
+              sinceMs: at(1),
+              endedMs: at(2),
+              next: 10_000,
+              open: 0,
+              completed: 0,
+              outputBytes: 0,
+            },
+            items: Array.from({ length: 10_000 }, () => json("1")),
+            tasks: Array.from({ length: 10_000 }, () => failed),
+          },
+  );
+  const over = { failure: { step: 1, item: -1, failure: worst }, reason: long.slice(0, 1_024) };
+
+  it("fits into a response, with every step in it, and what does not fit is marked", () => {
+    const run = makeRun(LARGE, states, over);
+    const payloads = new PayloadTexts();
+    const sources = { ...SOURCES, definition: LARGE, payloads, failures: new FailureTexts() };
+    const response = {
+      run: runMessage(run, LARGE, payloads),
+      steps: timelineRows(run, null).map((row) => rowMessage(run, sources, row)),
+    };
+    expect(GetTimelineResponse.encode(response).finish().length).toBeLessThan(RESPONSE_BYTES_MAX);
+    expect(response.steps).toHaveLength(STEPS_MAX + 1_000);
+    const parent = response.steps.find(({ itemsTotal }) => itemsTotal > 0);
+    expect(parent).toMatchObject({ itemsFailed: 10_000, attempts: 110_000, omitted: { items: 9_000 } });
+    const last = response.steps.at(-1);
+    expect(last?.failure?.message).toBe(`${"€".repeat(127)}…`);
+    expect(last?.omitted).toEqual({ ...NOTHING, inputBytes: 60_002, failedAttempts: 11, failureTexts: true });
+  });
+
+  it("of one step or item leaves nothing out", () => {
+    const run = makeRun(LARGE, states, over);
+    const sources = { ...SOURCES, definition: LARGE, payloads: new PayloadTexts(), failures: new FailureTexts() };
+    const item = rowMessage(run, sources, { step: 7, item: 9_999, itemsLeftOut: 0 });
+    expect(item).toMatchObject({ item: 10_000, failure: { message: long, guidance: long }, omitted: undefined });
+    expect(item.failedAttempts).toHaveLength(11);
   });
 });
 
 describe("a run", () => {
-  const texts = () => new PayloadTexts(new Map());
+  const texts = () => new PayloadTexts();
 
   it("shows the newest error while it retries, and when it tries again", () => {
     const retrying = { ...task, status: "backoff", attempt: 2, retryAtMs: at(300), log } as const;

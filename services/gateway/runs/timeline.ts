@@ -1,39 +1,58 @@
-// A run's state and definition as a timeline. Pure: what is live comes in as a function, what time it is as a number.
+// Steps and items of a run as messages. Pure: what is live comes in as a function, what time it is as a number.
 import type { Definition, StepDefinition } from "@millrace/model/definition.ts";
-import type { PassedPayload } from "@millrace/model/payload.ts";
+import type { Failure } from "@millrace/model/failure.ts";
 import type { FailedAttempt, RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
-import type { TaskToken } from "@millrace/model/task.ts";
-import { type Attempt, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
-import type { LiveAttempt } from "../tasks/task-hub.ts";
+import type { Failure as FailureMessage } from "@millrace/rpc/generated/millrace/v1/failures.ts";
+import { type Attempt, type Omitted, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import type { FailureTexts } from "./failure-texts.ts";
+import { nothingLeftOut, omittedMessage, type PayloadField } from "./left-out.ts";
 import { failureMessage, NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
-import { followInput, outputOf, type PayloadTexts } from "./run-payloads.ts";
+import { followInput, outputOf, type PayloadTexts, type Shown } from "./run-payloads.ts";
+import { between, type FindLive, itemCounts, standingOf, type TaskStanding } from "./task-standing.ts";
+import { itemsOf, type TimelineRow } from "./timeline-rows.ts";
 
 /** What a timeline needs beside the run. */
 export interface TimelineSources {
   readonly definition: Definition;
   readonly nowMs: number;
-  /** What is known of an attempt in a worker's hands. */
-  readonly live: (token: TaskToken) => LiveAttempt | undefined;
-  /** null = leave out payloads and logs. */
-  readonly texts: PayloadTexts | null;
+  readonly live: FindLive;
+  readonly payloads: PayloadTexts;
+  readonly failures: FailureTexts;
 }
 
-/** Its steps in topological order, each forEach step followed by its items. */
-export function timeline(run: RunState, sources: TimelineSources): TimelineStep[] {
-  const steps: TimelineStep[] = [];
-  for (const [ordinal, step] of run.steps.entries()) {
-    const definition = sources.definition.steps[ordinal];
-    if (definition === undefined) continue;
-    const place: Place = { run, sources, definition, ordinal, item: -1 };
-    steps.push(stepMessage(place, step));
-    if (!("tasks" in step)) continue;
-    for (const [item, task] of step.tasks.entries()) {
-      const itemPlace = { ...place, item };
-      steps.push(task === null ? blank(itemPlace, StepStatus.PENDING) : taskMessage(itemPlace, task));
-    }
+/** A step or item as a message. */
+export function rowMessage(run: RunState, sources: TimelineSources, row: TimelineRow): TimelineStep {
+  const definition = sources.definition.steps[row.step];
+  const state = run.steps[row.step];
+  if (definition === undefined || state === undefined) throw new Error(`Run ${run.runId} has no step ${row.step}.`);
+  const left = nothingLeftOut();
+  left.items = row.itemsLeftOut;
+  const place: Place = { run, sources, definition, row, left };
+  const message =
+    row.item < 0 ? stepMessage(place, state) : itemMessage(place, itemsOf(run, row.step)?.tasks[row.item] ?? null);
+  return { ...message, omitted: omittedMessage(left) };
+}
+
+/** What {@link rowMessage} shows of a step or item that may be a blob. */
+export function* rowPayloads(
+  run: RunState,
+  definition: Definition,
+  { step, item }: TimelineRow,
+): Generator<Shown | null> {
+  const state = run.steps[step];
+  const task = item < 0 ? state : itemsOf(run, step)?.tasks[item];
+  if (task === undefined || task === null) return;
+  if (task.status === "done" || task.status === "joined") yield outputOf(task);
+  if (!("attempt" in task)) return;
+  yield followInput(run, definition, { step, item, input: task.input });
+  if (task.status === "completed") {
+    yield task.output;
+    yield task.logs;
   }
-  return steps;
+  if (task.log === null) return;
+  yield task.log.first.logs;
+  for (const attempt of task.log.recent) yield attempt.logs;
 }
 
 /** Which step or item a message is about. */
@@ -41,8 +60,9 @@ interface Place {
   readonly run: RunState;
   readonly sources: TimelineSources;
   readonly definition: StepDefinition;
-  readonly ordinal: number;
-  readonly item: number;
+  readonly row: TimelineRow;
+  /** What has no room in the answer. */
+  readonly left: Omitted;
 }
 
 function stepMessage(place: Place, step: StepState): TimelineStep {
@@ -56,14 +76,14 @@ function stepMessage(place: Place, step: StepState): TimelineStep {
         ...blank(place, StepStatus.COMPLETED),
         scheduleTime: timeMessage(step.sinceMs),
         endTime: timeMessage(step.endedMs),
-        output: bytes(place, step.output),
+        output: bytes(place, "outputBytes", step.output),
       };
     case "faulted":
       return {
         ...blank(place, StepStatus.FAILED),
         scheduleTime: timeMessage(step.sinceMs),
         endTime: timeMessage(step.endedMs),
-        failure: failureMessage(step.failure),
+        failure: failureOf(place, step.failure),
       };
     case "sleeping":
       return waitMessage(place, StepStatus.SLEEPING, step.sinceMs, step.untilMs);
@@ -90,108 +110,91 @@ function waitMessage(place: Place, status: StepStatus, sinceMs: number, dueMs: n
 }
 
 function itemsMessage(place: Place, step: StepItems): TimelineStep {
+  const { endedMs } = place.run;
   const message = {
     ...blank(place, StepStatus.RUNNING),
     scheduleTime: timeMessage(step.sinceMs),
     endTime: timeMessage(step.endedMs),
-    itemsTotal: step.tasks.length,
-    itemsCompleted: step.completed,
+    ...itemCounts(step, (task, item) => standing(place, item, task)),
   };
   if (step.status === "joined")
-    return { ...message, status: StepStatus.COMPLETED, output: bytes(place, outputOf(step)) };
+    return { ...message, status: StepStatus.COMPLETED, output: bytes(place, "outputBytes", outputOf(step)) };
   if (step.status === "items-failed") {
     const failed = step.tasks.find((task) => task?.status === "failed");
-    const failure = failed?.status === "failed" ? failureMessage(failed.failure) : undefined;
+    const failure = failed?.status === "failed" ? failureOf(place, failed.failure) : undefined;
     return { ...message, status: StepStatus.FAILED, failure };
   }
-  if (place.run.endedMs === 0) return message;
-  return { ...message, status: StepStatus.ABANDONED, endTime: timeMessage(step.endedMs || place.run.endedMs) };
+  if (endedMs === 0) return message;
+  return { ...message, status: StepStatus.ABANDONED, endTime: timeMessage(step.endedMs || endedMs) };
+}
+
+function itemMessage(place: Place, task: TaskState | null): TimelineStep {
+  return task === null ? blank(place, StepStatus.PENDING) : taskMessage(place, task);
 }
 
 function taskMessage(place: Place, task: TaskState): TimelineStep {
-  const { run, sources, ordinal, item } = place;
-  const log = task.log;
+  const { run, sources, row, left } = place;
+  const { status, queueMs, live } = standing(place, row.item, task);
+  const at = { step: row.step, item: row.item, input: task.input };
   const message: TimelineStep = {
-    ...blank(place, StepStatus.UNSPECIFIED),
+    ...blank(place, status),
     scheduleTime: timeMessage(task.firstScheduledMs),
+    queueMs,
     attempts: task.attempt,
     maxAttempts: place.definition.retry.maxAttempts,
-    input: bytes(place, followInput(run, sources.definition, { step: ordinal, item, input: task.input })),
-    failedAttempts: log === null ? [] : [log.first, ...log.recent].map((attempt) => attemptMessage(place, attempt)),
-    errors: log === null ? [] : log.errors.map(({ code, message: text, count }) => ({ code, message: text, count })),
+    input: bytes(place, "inputBytes", followInput(run, sources.definition, at)),
+    failure: failureOf(place, task.status === "failed" ? task.failure : newest(task)),
   };
+  const log = sources.failures.attempts(task.log, left);
+  if (log !== null) {
+    message.failedAttempts = [log.first, ...log.recent].map((attempt) => attemptMessage(place, attempt));
+    message.errors = log.errors.map(({ code, message: text, count }) => ({ code, message: text, count }));
+  }
   switch (task.status) {
     case "scheduled":
-      return { ...message, ...scheduledFields(place, task) };
-    case "backoff": {
-      const failure = newestFailure(task);
+      if (live === undefined) return message;
       return {
         ...message,
-        status: StepStatus.RETRYING,
-        dueTime: timeMessage(task.retryAtMs),
-        failure: failure === null ? undefined : failureMessage(failure),
+        startTime: timeMessage(live.startedMs),
+        runMs: between(live.startedMs, sources.nowMs),
+        worker: live.worker,
+        progress: bytes(place, "progressBytes", live.progress),
       };
-    }
+    case "backoff":
+      return { ...message, dueTime: timeMessage(task.retryAtMs) };
     case "completed":
       return {
         ...message,
-        status: StepStatus.COMPLETED,
         startTime: timeMessage(task.startedMs),
         endTime: timeMessage(task.endedMs),
-        queueMs: between(task.scheduledMs, task.startedMs),
         runMs: between(task.startedMs, task.endedMs),
         worker: task.worker,
-        output: bytes(place, task.output),
-        logs: bytes(place, task.logs),
+        output: bytes(place, "outputBytes", task.output),
+        logs: bytes(place, "logsBytes", task.logs),
       };
     case "failed": {
-      const last = log === null ? undefined : (log.recent.at(-1) ?? log.first);
+      const last = task.log.recent.at(-1) ?? task.log.first;
       return {
         ...message,
-        status: StepStatus.FAILED,
-        startTime: timeMessage(last?.startedMs ?? 0),
+        startTime: timeMessage(last.startedMs),
         endTime: timeMessage(task.endedMs),
-        queueMs: last === undefined ? 0 : between(last.scheduledMs, last.startedMs),
-        runMs: last === undefined ? 0 : between(last.startedMs, last.endedMs),
-        worker: last?.worker ?? "",
-        failure: failureMessage(task.failure),
-        logs: bytes(place, last?.logs),
+        runMs: between(last.startedMs, last.endedMs),
+        worker: last.worker,
+        logs: bytes(place, "logsBytes", last.logs),
       };
     }
-    case "abandoned": {
-      const failure = newestFailure(task);
-      return {
-        ...message,
-        status: StepStatus.ABANDONED,
-        endTime: timeMessage(task.endedMs),
-        failure: failure === null ? undefined : failureMessage(failure),
-      };
-    }
+    case "abandoned":
+      return { ...message, endTime: timeMessage(task.endedMs) };
   }
 }
 
-/** An attempt that is owed: running if a worker here has it, else it waits for one. */
-function scheduledFields(place: Place, task: Extract<TaskState, { status: "scheduled" }>): Partial<TimelineStep> {
-  const { run, sources, ordinal, item } = place;
-  const { attempt } = task;
-  const live = sources.live({ runId: run.runId, epoch: run.epoch, step: ordinal, item, attempt });
-  const failure = newestFailure(task);
-  const shared = { failure: failure === null ? undefined : failureMessage(failure) };
-  if (live === undefined) {
-    return { ...shared, status: StepStatus.QUEUED, queueMs: between(task.scheduledMs, sources.nowMs) };
-  }
-  return {
-    ...shared,
-    status: StepStatus.RUNNING,
-    startTime: timeMessage(live.startedMs),
-    queueMs: between(task.scheduledMs, live.startedMs),
-    runMs: between(live.startedMs, sources.nowMs),
-    worker: live.worker,
-    progress: bytes(place, live.progress),
-  };
+/** Of what has not ended well, the newest error. */
+function newest(task: TaskState): Failure | null {
+  return task.status === "completed" ? null : newestFailure(task);
 }
 
 function attemptMessage(place: Place, attempt: FailedAttempt): Attempt {
+  const left = nothingLeftOut();
   return {
     attempt: attempt.attempt,
     scheduleTime: timeMessage(attempt.scheduledMs),
@@ -199,24 +202,29 @@ function attemptMessage(place: Place, attempt: FailedAttempt): Attempt {
     endTime: timeMessage(attempt.endedMs),
     worker: attempt.worker,
     failure: failureMessage(attempt.failure),
-    logs: bytes(place, attempt.logs),
+    logs: place.sources.payloads.bytes(attempt.logs, left, "logsBytes"),
+    omitted: omittedMessage(left),
   };
 }
 
-function bytes(place: Place, shown: PassedPayload | null | undefined): Buffer {
-  return place.sources.texts === null ? NO_BYTES : place.sources.texts.bytes(shown);
+function standing({ run, sources, row }: Place, item: number, task: TaskState): TaskStanding {
+  const place = { runId: run.runId, epoch: run.epoch, step: row.step, item };
+  return standingOf(task, place, sources.live, sources.nowMs);
 }
 
-/** How long it took; 0 when one end is unknown or clocks disagree. */
-function between(fromMs: number, untilMs: number): number {
-  return fromMs === 0 || untilMs < fromMs ? 0 : untilMs - fromMs;
+function failureOf({ sources, left }: Place, failure: Failure | null): FailureMessage | undefined {
+  return failure === null ? undefined : sources.failures.message(failure, left);
 }
 
-function blank(place: Place, status: StepStatus): TimelineStep {
+function bytes({ sources, left }: Place, field: PayloadField, shown: Shown | null): Buffer {
+  return sources.payloads.bytes(shown, left, field);
+}
+
+function blank({ definition, row }: Place, status: StepStatus): TimelineStep {
   return {
-    step: place.definition.name,
-    item: place.item + 1,
-    uses: place.definition.uses,
+    step: definition.name,
+    item: row.item + 1,
+    uses: definition.uses,
     status,
     scheduleTime: undefined,
     startTime: undefined,
@@ -236,5 +244,11 @@ function blank(place: Place, status: StepStatus): TimelineStep {
     progress: NO_BYTES,
     itemsTotal: 0,
     itemsCompleted: 0,
+    itemsFailed: 0,
+    itemsRetrying: 0,
+    itemsRunning: 0,
+    itemsQueued: 0,
+    itemsAbandoned: 0,
+    omitted: undefined,
   };
 }

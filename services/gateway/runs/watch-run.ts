@@ -1,16 +1,18 @@
-import type { RunView, Unwatch } from "@millrace/link/link.ts";
-import type { Refusal } from "@millrace/model/refusal.ts";
+import type { RunView, Watching } from "@millrace/link/link.ts";
 import type { WatchRunRequest, WatchRunResponse } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { type AnswerStream, type CallContext, Refused } from "../calls/call.ts";
 import { runIdOf } from "../calls/fields.ts";
+import { PAYLOAD_BYTES_IN_STATE_MAX } from "./answer-room.ts";
 import type { OpenedView } from "./opened-view.ts";
-import { type ReadPorts, timelineMessage } from "./read-runs.ts";
+import type { ReadPorts } from "./read-runs.ts";
+import { stepMessages } from "./read-timeline.ts";
 import { runMessage } from "./run-message.ts";
-import { followOutput, loadBlobs, PayloadTexts } from "./run-payloads.ts";
+import { followOutput, PayloadTexts } from "./run-payloads.ts";
+import { timelineRows } from "./timeline-rows.ts";
 
 /**
- * WatchRun: the run as it is, again after every change, and the end of the stream with the end of the run. One state is
- * kept for a slow client, the newest.
+ * WatchRun: the run as it is, again after every change, and the end of the stream with the end of the run. What a slow
+ * client has not taken yet holds the next state up, not in memory.
  */
 export function watchRun(
   ports: ReadPorts,
@@ -23,52 +25,51 @@ export function watchRun(
     stream.fail(runId);
     return;
   }
-  let newest: RunView | null = null;
-  let busy = false;
   let over = false;
-  // Unset while `watch` has not returned: it may call back before, and is then taken back right after.
-  let unwatch: Unwatch | undefined;
+  // Unset while `watch` has not returned: it may call back before.
+  let watching: Watching | undefined;
   const stop = () => {
     over = true;
-    unwatch?.();
+    watching?.end();
   };
-  const sendNewest = async () => {
-    if (busy) return;
-    busy = true;
-    while (newest !== null && !over) {
-      const opened = ports.views.open(newest);
-      newest = null;
-      const full = !stream.send(await watchMessage(ports, opened, request.timeline));
-      if (opened.run.endedMs > 0 && newest === null) {
-        stop();
-        stream.end();
-      } else if (full) await new Promise<void>((resolve) => stream.onDrain(resolve));
+  const send = async (view: RunView) => {
+    const opened = ports.views.open(view);
+    const message = await watchMessage(ports, opened, request.timeline);
+    if (over) return;
+    const hasRoom = stream.send(message);
+    if (opened.run.endedMs > 0) {
+      stop();
+      stream.end();
+      return;
     }
-    busy = false;
+    if (!hasRoom) await new Promise<void>((resolve) => stream.onDrain(resolve));
+    watching?.taken();
   };
-  const changed = (view: RunView | Refusal) => {
+  watching = ports.shards.watch(context.tenant, runId, (view) => {
     if (over) return;
     if ("code" in view) {
       over = true;
       stream.fail(new Refused(view));
       return;
     }
-    newest = view;
-    sendNewest().catch((error: unknown) => {
+    send(view).catch((error: unknown) => {
       stop();
       stream.fail(unreadable(error));
     });
-  };
-  unwatch = ports.shards.watch(context.tenant, runId, changed);
-  if (over) unwatch();
+  });
+  if (over) watching.end();
   context.signal.addEventListener("abort", stop, { once: true });
 }
 
 async function watchMessage(ports: ReadPorts, opened: OpenedView, withSteps: boolean): Promise<WatchRunResponse> {
   const { run, definition } = opened;
-  const steps = withSteps ? timelineMessage(ports, opened, null).steps : [];
-  const texts = new PayloadTexts(await loadBlobs(ports.blobs, run, [run.input, followOutput(run, definition)]));
-  return { run: runMessage(run, definition, texts), steps };
+  // The last state is sent once, and shows everything.
+  const payloads = run.endedMs > 0 ? new PayloadTexts() : new PayloadTexts(PAYLOAD_BYTES_IN_STATE_MAX);
+  await payloads.load(ports.blobs, run.runId, [run.input, followOutput(run, definition)]);
+  return {
+    run: runMessage(run, definition, payloads),
+    steps: withSteps ? stepMessages(ports, opened, timelineRows(run, null), new PayloadTexts(0)) : [],
+  };
 }
 
 function unreadable(error: unknown): Refused {

@@ -1,10 +1,9 @@
 // One worker's stream between its frames on the wire and the hub: fields checked, payloads checked, large ones stored
 // before a result is reported and read before a task is sent. It owns no task: the hub does.
 import { BlobDamaged, type Blobs } from "@millrace/blobs/blobs.ts";
-import { isRunId } from "@millrace/core/run-id.ts";
 import { failureOf } from "@millrace/errors/failure.ts";
 import type { Failure } from "@millrace/model/failure.ts";
-import { runId, type TenantId } from "@millrace/model/ids.ts";
+import type { TenantId } from "@millrace/model/ids.ts";
 import { type Json, PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import type {
@@ -19,8 +18,10 @@ import { invalid, shown, textFault } from "../calls/fields.ts";
 import { jsonText } from "../payloads/json-text.ts";
 import { PacedQueue } from "../payloads/paced-queue.ts";
 import { loadPayload } from "../payloads/payloads.ts";
-import { type ReadResult, readResult } from "./read-result.ts";
+import { type LargeResult, readResult } from "./read-result.ts";
+import { StoringFrames, type StoringOwner, type StoringPorts } from "./storing-frames.ts";
 import type { TaskHub } from "./task-hub.ts";
+import { readToken, tokensFault } from "./task-token.ts";
 import {
   CREDITS_MAX,
   HEARTBEAT_INTERVAL_MS,
@@ -54,22 +55,30 @@ const PROGRESS_BYTES_MAX = 4 * 1024;
 /** Input bytes after which a frame of tasks is cut: other clients take messages of 4 MiB. */
 const FRAME_INPUT_BYTES_MAX = 1024 * 1024;
 
-export class WorkerConnection implements WorkerLink {
+/** What a worker's stream works with. */
+export interface ConnectionPorts extends StoringPorts {
+  readonly hub: TaskHub;
+}
+
+export class WorkerConnection implements WorkerLink, StoringOwner {
   readonly #hub: TaskHub;
   readonly #blobs: Blobs;
   readonly #tenant: TenantId;
   readonly #wire: WorkerWire;
+  readonly #storing: StoringFrames;
   /** Tasks whose input is a blob or has blobs in it: each follows in a frame of its own. At most as many as the worker has credits. */
   readonly #large = new PacedQueue<Task>((task) => this.#sendLarge(task));
   #session: WorkerSession | null = null;
-  /** Frames whose payloads are being stored: the stream waits for them, so that there is never a second one. */
-  #storing = false;
+  /** The hub takes no more results for now. */
+  #hubFull = false;
+  #paused = false;
   #halfClosed = false;
   #over = false;
 
-  constructor(ports: { readonly hub: TaskHub; readonly blobs: Blobs }, tenant: TenantId, wire: WorkerWire) {
+  constructor(ports: ConnectionPorts, tenant: TenantId, wire: WorkerWire) {
     this.#hub = ports.hub;
     this.#blobs = ports.blobs;
+    this.#storing = new StoringFrames(ports, this);
     this.#tenant = tenant;
     this.#wire = wire;
   }
@@ -80,6 +89,11 @@ export class WorkerConnection implements WorkerLink {
     const session = this.#session ?? this.#open(request.hello);
     if (session instanceof Refused) {
       this.#fail(session);
+      return;
+    }
+    const fault = frameFault(request);
+    if (fault !== undefined) {
+      this.#fail(fault);
       return;
     }
     session.heard();
@@ -95,12 +109,12 @@ export class WorkerConnection implements WorkerLink {
   halfClose(): void {
     this.#halfClosed = true;
     if (this.#session === null) this.#wire.end();
-    else if (!this.#storing) this.#session.finish();
+    else if (this.#storing.empty) this.#session.finish();
   }
 
   /** The stream is gone. */
   lost(reason: string): void {
-    this.#over = true;
+    this.#end();
     this.#session?.end(reason);
   }
 
@@ -136,14 +150,29 @@ export class WorkerConnection implements WorkerLink {
   }
 
   resume(): void {
-    if (!this.#storing) this.#wire.resume();
+    this.#hubFull = false;
+    this.#pace();
   }
 
   close(reason: string): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     if (reason === "") this.#wire.end();
     else this.#wire.fail(givenUp(reason));
+  }
+
+  // What the store of large outputs calls.
+
+  stored(frame: number, results: readonly ReportedResult[]): void {
+    const session = this.#session;
+    if (session === null || this.#over) return;
+    this.#hubFull = !session.report(frame, results);
+    this.#pace();
+    if (this.#halfClosed && this.#storing.empty) session.finish();
+  }
+
+  broken(error: unknown): void {
+    this.#fail(givenUp(`the blob store failed (${error instanceof Error ? error.message : String(error)})`));
   }
 
   #open(hello: HelloMessage | undefined): WorkerSession | Refused {
@@ -171,48 +200,38 @@ export class WorkerConnection implements WorkerLink {
 
   #report(session: WorkerSession, request: ConnectRequest): void {
     const { results, frame } = request;
-    if (results.length > FRAME_RESULTS_MAX || frame === 0) {
-      this.#fail(frame === 0 ? noFrameNumber() : tooManyResults(results.length));
-      return;
-    }
     const read: ReportedResult[] = [];
-    const large: Promise<ReportedResult | null>[] = [];
+    const large: LargeResult[] = [];
     for (const result of results) {
       const token = readToken(result);
       // A name no run can have: nobody waits for it, so it is settled with its frame.
       if (token === undefined) continue;
       const each = readResult(token, result);
       if (each.large === null) read.push(each.result);
-      else large.push(this.#store(each));
+      else large.push(each);
     }
     if (large.length === 0) {
-      if (!session.report(frame, read)) this.#wire.pause();
+      this.stored(frame, read);
       return;
     }
-    this.#storing = true;
-    this.#wire.pause();
-    void Promise.all(large).then((stored) => {
-      this.#storing = false;
-      if (this.#over) return;
-      if (stored.includes(null)) {
-        this.#fail(givenUp("the blob store takes nothing now"));
-        return;
-      }
-      const takesMore = session.report(frame, [...read, ...stored.filter((result) => result !== null)]);
-      if (takesMore) this.#wire.resume();
-      if (this.#halfClosed) session.finish();
-    });
+    for (const { result } of large) session.received(result);
+    this.#storing.add(frame, read, large);
+    this.#pace();
   }
 
-  /** The result with its output stored; null = the store failed, and the worker has to send the frame again. */
-  async #store({ result, large }: ReadResult): Promise<ReportedResult | null> {
-    if (large === null) return result;
-    try {
-      const output = await this.#blobs.put(result.runId, Buffer.from(large));
-      return { ...result, outcome: { type: "completed", output } };
-    } catch {
-      return null;
-    }
+  /** Reads on or not, as hub and store have room. What the worker says meanwhile waits on the wire. */
+  #pace(): void {
+    const pause = this.#hubFull || this.#storing.full;
+    if (pause === this.#paused || this.#over) return;
+    this.#paused = pause;
+    this.#session?.listens(!pause);
+    if (pause) this.#wire.pause();
+    else this.#wire.resume();
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#storing.end();
   }
 
   /** Whether the wire takes more. */
@@ -246,7 +265,7 @@ export class WorkerConnection implements WorkerLink {
 
   #fail(refused: Refused): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.#session?.end(refused.refusal.message);
     this.#wire.fail(refused);
   }
@@ -285,12 +304,6 @@ function taskMessage(task: Task, input: Buffer): TaskMessage {
   };
 }
 
-/** undefined = no attempt of Millrace has such a name. */
-function readToken(ref: TaskRef): TaskToken | undefined {
-  if (!isRunId(ref.runId)) return undefined;
-  return { runId: runId(ref.runId), epoch: ref.epoch, step: ref.step, item: ref.item - 1, attempt: ref.attempt };
-}
-
 function readProgress(bytes: Uint8Array): Json | null {
   if (bytes.length === 0 || bytes.length > PROGRESS_BYTES_MAX) return null;
   const text = jsonText(bytes);
@@ -318,8 +331,23 @@ function readHello(hello: HelloMessage | undefined, tenant: TenantId): WorkerHel
     const message = `hello.holding has ${hello.holding.length} attempts; at most ${CREDITS_MAX} are taken.`;
     return invalid("hello.holding", message, "Let a worker hold no more tasks than it may have credits.");
   }
+  const named = tokensFault(hello.holding, (index) => `hello.holding[${index}]`);
+  if (named !== undefined) return named;
   const holding = hello.holding.flatMap((ref) => readToken(ref) ?? []);
   return { name: hello.name, build: hello.build, taskTypes: [...new Set(hello.taskTypes)], holding, tenant };
+}
+
+/** What no frame may say, whatever was said before. */
+function frameFault({ results, frame, heartbeats }: ConnectRequest): Refused | undefined {
+  if (results.length > FRAME_RESULTS_MAX) return tooManyResults(results.length);
+  if (results.length > 0 && frame === 0) return noFrameNumber();
+  return (
+    tokensFault(results, (index) => `results[${index}]`) ??
+    tokensFault(
+      heartbeats.map(({ task }) => task),
+      (index) => `heartbeats[${index}].task`,
+    )
+  );
 }
 
 function noFrameNumber(): Refused {

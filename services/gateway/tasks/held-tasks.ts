@@ -1,8 +1,9 @@
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { RunId, TenantId, WorkerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import { DeadlineWheel } from "./deadline-wheel.ts";
+import { keyInRun } from "./task-token.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
 /** An attempt in a worker's hands. One shape, all fields set at creation: there are tens of thousands a second. */
@@ -24,18 +25,17 @@ export interface HeldTask {
   later: HeldTask | null;
 }
 
+/** What an attempt under way looks like from outside. */
+export interface LiveAttempt {
+  /** 0 = it began before this process did. */
+  readonly startedMs: number;
+  readonly worker: WorkerName;
+  /** What it last reported; null = nothing. */
+  readonly progress: Json | null;
+}
+
 /** The attempts of one run: nearly always one, so a map of its own is made only for a second. */
 type OfRun = HeldTask | Map<number, HeldTask>;
-
-/** More than any step, item and attempt of a definition: makes (epoch, attempt, step, item) one exact number. */
-const ITEMS = 2 ** 14;
-const STEPS = 2 ** 9;
-const ATTEMPTS = 2 ** 7;
-
-/** A token as a key among those of its run. */
-function keyInRun({ epoch, attempt, step, item }: TaskToken): number {
-  return ((epoch * ATTEMPTS + attempt) * STEPS + step) * ITEMS + item + 1;
-}
 
 /** Every attempt in some worker's hands: by token, by session, and by deadline. */
 export class HeldTasks {
@@ -60,6 +60,12 @@ export class HeldTasks {
     return keyInRun(ofRun.token) === keyInRun(token) ? ofRun : undefined;
   }
 
+  live(token: TaskToken): LiveAttempt | undefined {
+    const held = this.find(token);
+    if (held === undefined) return undefined;
+    return { startedMs: held.startedMs, worker: held.session.worker, progress: held.progress };
+  }
+
   /**
    * The session has the task from now on. false = some worker has it already; then what only the shard knew of it is
    * filled in, and it is not to be sent again.
@@ -72,11 +78,15 @@ export class HeldTasks {
       this.#arm(held, task.timeoutMs);
       return true;
     }
-    if (known.timeoutMs === 0) {
-      known.tenant = task.tenant;
-      this.#arm(known, task.timeoutMs);
-    }
+    this.#learn(known, task);
     return false;
+  }
+
+  /** Fills in what a shard knows of an attempt that some worker announced. false = no worker has it. */
+  learn(attempt: OwedAttempt): boolean {
+    const known = this.find(attempt);
+    if (known !== undefined) this.#learn(known, attempt);
+    return known !== undefined;
   }
 
   /** A worker announces on a new stream what it works on. Passed over when another worker has it. */
@@ -87,7 +97,15 @@ export class HeldTasks {
     known.session.held.delete(known);
     known.session = session;
     session.held.add(known);
+    // Its result had come on the last stream and was not kept.
+    if (known.timeoutMs > 0 && known.deadlineMs === 0) this.#arm(known, known.timeoutMs);
     return known;
+  }
+
+  /** No deadline strikes it any more. */
+  disarm(held: HeldTask): void {
+    if (held.deadlineMs > 0) this.#wheel.remove(held);
+    held.deadlineMs = 0;
   }
 
   release(held: HeldTask): void {
@@ -125,6 +143,12 @@ export class HeldTasks {
     this.#file(held);
     session.held.add(held);
     return held;
+  }
+
+  #learn(held: HeldTask, { tenant, timeoutMs }: OwedAttempt): void {
+    if (held.timeoutMs > 0) return;
+    held.tenant = tenant;
+    this.#arm(held, timeoutMs);
   }
 
   #file(held: HeldTask): void {

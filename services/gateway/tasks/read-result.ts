@@ -8,10 +8,17 @@ import type { TaskResult as ResultMessage } from "@millrace/rpc/generated/millra
 import { jsonText } from "../payloads/json-text.ts";
 import type { ReportedResult } from "./worker-link.ts";
 
-/** A result, and its output's text if that has to be stored before the result may be reported. */
-export interface ReadResult {
+/** A result that can be reported as it is. */
+interface PlainResult {
   readonly result: ReportedResult;
-  readonly large: Json | null;
+  readonly large: null;
+}
+
+/** A result whose output has to be stored before it may be reported. */
+export interface LargeResult {
+  readonly result: ReportedResult;
+  /** The output's text. */
+  readonly large: Json;
 }
 
 const LOGS_BYTES_MAX = 64 * 1024;
@@ -22,7 +29,10 @@ const LOGS_TOO_LARGE = json('[{"t":0,"level":"warn","msg":"The logs were dropped
 const LOGS_NOT_JSON = json('[{"t":0,"level":"warn","msg":"The logs were dropped: they are not a JSON array."}]');
 
 /** Checks a result of the attempt `token`. */
-export function readResult({ runId, epoch, step, item, attempt }: TaskToken, message: ResultMessage): ReadResult {
+export function readResult(
+  { runId, epoch, step, item, attempt }: TaskToken,
+  message: ResultMessage,
+): PlainResult | LargeResult {
   const logs = readLogs(message.logs);
   const { outcome } = message;
   if (outcome?.$case === "output") {

@@ -1,7 +1,10 @@
 import type { Envelope, Origin, Reply, RunEnd } from "@millrace/link/link.ts";
-import type { TenantId, WorkerName } from "@millrace/model/ids.ts";
+import type { Failure } from "@millrace/model/failure.ts";
+import { type TenantId, type WorkerName, workerName } from "@millrace/model/ids.ts";
 import type { RefusalCode } from "@millrace/model/refusal.ts";
-import type { TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, TaskToken } from "@millrace/model/task.ts";
+import type { HeldTask } from "./held-tasks.ts";
+import { tokenName } from "./task-token.ts";
 import type { ReportedResult } from "./worker-link.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
@@ -73,13 +76,48 @@ export interface Attribution {
   readonly startedMs: number;
 }
 
+/**
+ * The command for a result that a session reports, `held` being what is known of its attempt. null = another worker has
+ * it and the session never announced it: it counts for nothing.
+ */
+export function recordReport(
+  ref: number,
+  result: ReportedResult,
+  session: WorkerSession,
+  held: HeldTask | undefined,
+): Envelope | null {
+  const { worker, hello } = session;
+  if (held === undefined) return recordResult(ref, result, result, { tenant: hello.tenant, worker, startedMs: 0 });
+  const own = held.session.worker === worker;
+  if (!own && !session.announced.has(tokenName(result))) return null;
+  // The task's own run ID rather than the one read off the wire: the shard finds its run faster by a string it knows.
+  const { token, tenant, startedMs } = held;
+  return recordResult(ref, token, result, { tenant, worker, startedMs: own ? startedMs : 0 });
+}
+
 /** The command that records what came of the attempt `token`. */
-export function recordResult(ref: number, token: TaskToken, of: Reported, by: Attribution): Envelope {
+function recordResult(ref: number, token: TaskToken, of: Reported, by: Attribution): Envelope {
   const { runId, epoch, step, item, attempt } = token;
   const { outcome, logs } = of;
   const { tenant, worker, startedMs } = by;
   const result = { runId, epoch, step, item, attempt, outcome, worker, startedMs, logs };
   return { ref, notifyEnd: false, command: { type: "result", tenant, runId, result } };
+}
+
+/** The commands that record a verdict of the hub's own on attempts it has released. */
+export function recordVerdict(lost: readonly HeldTask[], failure: Failure): Envelope[] {
+  const outcome = { type: "failed", failure } as const;
+  return lost.map(({ token, tenant, session, startedMs }, ref) =>
+    recordResult(ref, token, { outcome, logs: null }, { tenant, worker: session.worker, startedMs }),
+  );
+}
+
+/** … and on tasks that no worker has. */
+export function recordUnhanded(tasks: readonly OwedAttempt[], failure: Failure): Envelope[] {
+  const outcome = { type: "failed", failure } as const;
+  return tasks.map((task, ref) =>
+    recordResult(ref, task, { outcome, logs: null }, { tenant: task.tenant, worker: workerName(""), startedMs: 0 }),
+  );
 }
 
 /** What came of an attempt. */

@@ -316,6 +316,39 @@ describe("deadlines and lost workers", () => {
     expect(results().map(codeOf)).toEqual(["ATTEMPT_TIMEOUT"]);
   });
 
+  it("lets no time-out strike an attempt whose result has come and waits for room, unless its worker comes anew", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect();
+    first.session.grant(1);
+    shards.enqueue(makeTask(1, { timeoutMs: 1_000 }));
+    await clock.advance(1);
+    first.session.received(makeTask(1));
+    await clock.advance(5_000);
+    expect(results()).toEqual([]);
+    first.session.end("the connection broke");
+    const again = connect({ holding: [makeTask(1)] });
+    await clock.advance(900);
+    again.session.heard();
+    expect(results()).toEqual([]);
+    await clock.advance(400);
+    expect(results().map(codeOf)).toEqual(["ATTEMPT_TIMEOUT"]);
+  });
+
+  it("does not take a worker for silent while its frames are not read", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const { session, link } = connect();
+    session.grant(1);
+    shards.enqueue(makeTask(1, { timeoutMs: 600_000 }));
+    await clock.advance(1);
+    session.listens(false);
+    await clock.advance(2 * SILENCE_MS_MAX);
+    session.listens(true);
+    await clock.advance(SILENCE_MS_MAX - 300);
+    expect([link.closed, results()]).toEqual([null, []]);
+    await clock.advance(600);
+    expect(link.closed).toContain("silent");
+  });
+
   it("gives up a silent worker that holds something, and none that holds nothing", async () => {
     const { clock, shards, connect, results } = setUp();
     const busy = connect({ name: "busy" });
@@ -344,6 +377,32 @@ describe("deadlines and lost workers", () => {
     expect(results().map(codeOf)).toEqual(["WORKER_LOST", "completed"]);
   });
 
+  it("knows the deadline of what a worker announced at once, though it has no credits to be offered anything", async () => {
+    const { clock, shards, connect, results } = setUp();
+    shards.enqueue(makeTask(1, { timeoutMs: 1_000 }), makeTask(2));
+    const { link } = connect({ holding: [makeTask(1)] });
+    expect(shards.queue.map(({ runId }) => runId)).toEqual([makeTask(2).runId]);
+    await clock.advance(1_300);
+    expect(results().map((command) => [command.runId, command.tenant, codeOf(command)])).toEqual([
+      [makeTask(1).runId, "acme", "ATTEMPT_TIMEOUT"],
+    ]);
+    expect(link.cancels().map(({ runId }) => runId)).toEqual([makeTask(1).runId]);
+  });
+
+  it("gives up what a worker announced if it is gone when the shards know of it", async () => {
+    const { clock, shards, connect, results, hub } = setUp();
+    const late: (() => void)[] = [];
+    shards.holding = (_tokens, owed) => late.push(() => owed([makeTask(1)]));
+    const { session } = connect({ holding: [makeTask(1)] });
+    session.end("the connection broke");
+    await clock.advance(RECONNECT_GRACE_MS + 300);
+    expect(results()).toEqual([]);
+    for (const answer of late) answer();
+    expect(results().map(codeOf)).toEqual(["WORKER_LOST"]);
+    await clock.advance(300);
+    expect(hub.idle()).toBe(true);
+  });
+
   it("does not let another worker take over what was announced", async () => {
     const { clock, shards, connect, hub } = setUp();
     const first = connect();
@@ -352,6 +411,65 @@ describe("deadlines and lost workers", () => {
     await clock.advance(1);
     connect({ name: "thief", holding: [makeTask(1)] });
     expect(hub.live(makeTask(1))?.worker).toBe("w@b1");
+  });
+
+  it("I3: settles a result of an attempt that another worker has, and records that worker's", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const holder = connect();
+    holder.session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    const stranger = connect({ name: "stranger" });
+    stranger.session.report(1, [resultOf(makeTask(1)), resultOf(makeTask(2))]);
+    await clock.advance(1);
+    expect(stranger.link.settled()).toEqual([1]);
+    expect(results().map(({ runId }) => runId)).toEqual([makeTask(2).runId]);
+    holder.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    expect(results().map(({ runId, result }) => [runId, result.worker])).toEqual([
+      [makeTask(2).runId, "stranger@b1"],
+      [makeTask(1).runId, "w@b1"],
+    ]);
+  });
+
+  it("I3: takes the first result of an attempt that two workers announced", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect();
+    first.session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    const late = connect({ name: "late", holding: [makeTask(1)] });
+    late.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    expect(results()).toMatchObject([{ runId: makeTask(1).runId, result: { worker: "late@b1", startedMs: 0 } }]);
+  });
+
+  it("I1: hands in a result of an attempt that its worker announced, though another worker was given it since", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect({ name: "first", holding: [makeTask(1)] });
+    // Its first report may still be on its way, or was lost: the shard offers the attempt again.
+    first.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    connect({ name: "second" }).session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    first.session.report(2, [resultOf(makeTask(1))]);
+    await clock.advance(1);
+    expect(results().map(({ result }) => result.worker)).toEqual(["first@b1", "first@b1"]);
+    expect(first.link.settled()).toEqual([1, 2]);
+  });
+
+  it("takes the late result of a worker that came back without a word of it", async () => {
+    const { clock, shards, connect, results } = setUp();
+    const first = connect();
+    first.session.grant(1);
+    shards.enqueue(makeTask(1));
+    await clock.advance(1);
+    first.session.end("the connection broke");
+    const again = connect();
+    again.session.report(1, [resultOf(makeTask(1))]);
+    await clock.advance(RECONNECT_GRACE_MS * 2);
+    expect(results().map(codeOf)).toEqual(["completed"]);
   });
 
   it("does not hand out what a worker announced or holds when a shard offers it again", async () => {

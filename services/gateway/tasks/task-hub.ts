@@ -10,18 +10,19 @@
 // 1. A worker is never sent more tasks than it granted credits.
 // 2. A frame is settled only when every result in it was answered, and answers leave shards durable (I1).
 // 3. A task that is held is not handed out again, though a shard that lost its memory offers it again.
+// 4. While a worker has a task, a result for it counts from that worker alone, or from one that announced it as well.
 import type { Clock } from "@millrace/clock/clock.ts";
 import { failureOf } from "@millrace/errors/failure.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { Envelope, Shards, TaskSink } from "@millrace/link/link.ts";
 import type { Failure } from "@millrace/model/failure.ts";
-import { type WorkerName, workerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task, TaskToken } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import { TICK_MS } from "./deadline-wheel.ts";
-import { type HeldTask, HeldTasks } from "./held-tasks.ts";
-import { type BatchOwner, ResultBatch, recordResult } from "./result-batch.ts";
+import { type HeldTask, HeldTasks, type LiveAttempt } from "./held-tasks.ts";
+import { type BatchOwner, ResultBatch, recordReport, recordUnhanded, recordVerdict } from "./result-batch.ts";
+import { tokenName } from "./task-token.ts";
 import {
   RECONNECT_GRACE_MS,
   RESULTS_IN_FLIGHT_MAX,
@@ -38,15 +39,6 @@ import { type SessionOwner, WorkerSession } from "./worker-session.ts";
 /** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
 const PULL_TASKS_MAX = 2_048;
 
-/** What an attempt under way looks like from here. */
-export interface LiveAttempt {
-  /** 0 = it began before this process did. */
-  readonly startedMs: number;
-  readonly worker: WorkerName;
-  /** What it last reported; null = nothing. */
-  readonly progress: Json | null;
-}
-
 /** For metrics. */
 export interface HubCounts {
   readonly sessions: number;
@@ -55,7 +47,7 @@ export interface HubCounts {
 }
 
 /** What a hub needs of the shards. */
-export type HubShards = Pick<Shards, "pull" | "submit">;
+export type HubShards = Pick<Shards, "pull" | "submit" | "holding">;
 
 export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   readonly #shards: HubShards;
@@ -98,9 +90,11 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     pool.waiting = true;
     this.#sessions.add(session);
     for (const token of hello.holding) {
+      session.announced.add(tokenName(token));
       if (this.#held.reclaim(session, token)?.cancelled === true) session.cancels.push(token);
     }
     if (session.cancels.length > 0) this.stir(session);
+    if (hello.holding.length > 0) this.#shards.holding(hello.holding, (owed) => this.#owed(owed));
     this.#keepTicking();
     return session;
   }
@@ -124,9 +118,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   /** What is known of an attempt that a worker of this gateway holds. */
   live(token: TaskToken): LiveAttempt | undefined {
-    const held = this.#held.find(token);
-    if (held === undefined) return undefined;
-    return { startedMs: held.startedMs, worker: held.session.worker, progress: held.progress };
+    return this.#held.live(token);
   }
 
   counts(): HubCounts {
@@ -174,7 +166,11 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   }
 
   report(session: WorkerSession, frame: number, results: readonly ReportedResult[]): boolean {
-    const envelopes = results.map((result, ref) => this.#recordOf(session, result, ref));
+    const envelopes: Envelope[] = [];
+    for (const result of results) {
+      const envelope = this.#recordOf(session, result, envelopes.length);
+      if (envelope !== null) envelopes.push(envelope);
+    }
     session.openFrames += 1;
     session.resultsInFlight += envelopes.length;
     this.#handIn(new ResultBatch(this, envelopes, session, frame));
@@ -182,8 +178,14 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     return !session.paused;
   }
 
+  received(session: WorkerSession, token: TaskToken): void {
+    const held = this.#held.find(token);
+    if (held?.session === session) this.#held.disarm(held);
+  }
+
   judgeResult(session: WorkerSession, result: ReportedResult): void {
-    this.#handIn(new ResultBatch(this, [this.#recordOf(session, result, 0)], null, 0));
+    const envelope = this.#recordOf(session, result, 0);
+    if (envelope !== null) this.#handIn(new ResultBatch(this, [envelope], null, 0));
   }
 
   beat(session: WorkerSession, token: TaskToken, progress: Json | null): void {
@@ -328,7 +330,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
       this.#judge([held], failureOf("ATTEMPT_TIMEOUT", `The attempt did not finish within ${held.timeoutMs} ms.`));
     }
     for (const session of this.#sessions) {
-      if (session.held.size === 0 || nowMs - session.heardMs < SILENCE_MS_MAX) continue;
+      if (session.held.size === 0 || !session.listening || nowMs - session.heardMs < SILENCE_MS_MAX) continue;
       const reason = `it was silent for ${SILENCE_MS_MAX} ms`;
       session.end(reason);
       session.link.close(reason);
@@ -345,6 +347,14 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     if (this.#held.size > 0 || this.#absent.size > 0 || backlog) this.#keepTicking();
   }
 
+  /** Shards took these for attempts in workers' hands. */
+  #owed(attempts: readonly OwedAttempt[]): void {
+    const gone = attempts.filter((attempt) => !this.#held.learn(attempt));
+    const failure = failureOf("WORKER_LOST", "The worker that announced the attempt left.");
+    if (gone.length > 0) this.#handIn(new ResultBatch(this, recordUnhanded(gone, failure), null, 0));
+    this.#keepTicking();
+  }
+
   #giveUp(session: WorkerSession): void {
     this.#absent.delete(session);
     const lost: HeldTask[] = [];
@@ -358,10 +368,7 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   #giveUpBacklog(pool: WorkerPool): void {
     const failure = failureOf("WORKER_LOST", "The worker that asked for the task left before it was handed out.");
-    const outcome = { type: "failed", failure } as const;
-    const envelopes = pool.backlog.map((task, ref) =>
-      recordResult(ref, task, { outcome, logs: null }, { tenant: task.tenant, worker: workerName(""), startedMs: 0 }),
-    );
+    const envelopes = recordUnhanded(pool.backlog, failure);
     pool.backlog = [];
     this.#handIn(new ResultBatch(this, envelopes, null, 0));
     this.#pools.dropUnused(pool);
@@ -369,22 +376,15 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
 
   /** Hands in a verdict of the hub's own on attempts it has released. */
   #judge(lost: readonly HeldTask[], failure: Failure): void {
-    const outcome = { type: "failed", failure } as const;
-    const envelopes = lost.map(({ token, tenant, session, startedMs }, ref) =>
-      recordResult(ref, token, { outcome, logs: null }, { tenant, worker: session.worker, startedMs }),
-    );
-    if (envelopes.length > 0) this.#handIn(new ResultBatch(this, envelopes, null, 0));
+    if (lost.length > 0) this.#handIn(new ResultBatch(this, recordVerdict(lost, failure), null, 0));
   }
 
-  /** The command for a result; the task is nobody's from now on. */
-  #recordOf(session: WorkerSession, result: ReportedResult, ref: number): Envelope {
+  /** The command for a result; the task is nobody's from now on. null = it counts for nothing. */
+  #recordOf(session: WorkerSession, result: ReportedResult, ref: number): Envelope | null {
     const held = this.#held.find(result);
-    const { worker } = session;
-    if (held === undefined)
-      return recordResult(ref, result, result, { tenant: session.hello.tenant, worker, startedMs: 0 });
-    this.#held.release(held);
-    // The task's own run ID rather than the one read off the wire: the shard finds its run faster by a string it knows.
-    return recordResult(ref, held.token, result, { tenant: held.tenant, worker, startedMs: held.startedMs });
+    const envelope = recordReport(ref, result, session, held);
+    if (held !== undefined && envelope !== null) this.#held.release(held);
+    return envelope;
   }
 
   #handIn(batch: ResultBatch): void {

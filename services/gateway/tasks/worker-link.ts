@@ -55,6 +55,13 @@ export const SILENCE_MS_MAX = 3 * HEARTBEAT_INTERVAL_MS;
 /** How long a lost worker may take to come back and keep its attempts: a reconnect with one back-off in it. */
 export const RECONNECT_GRACE_MS = 5_000;
 
+/**
+ * How long after a start attempts that an earlier process may have given out wait for their workers. A worker that has
+ * attempts tries its server once a second at least; the other half is for connecting and announcing them on a busy
+ * machine. More would hold up what workers had that died as well; who comes later finds its attempt given to another.
+ */
+export const WORKERS_BACK_MS = 1_500;
+
 /** Sessions one hub takes: each costs about 2 KiB and a socket. */
 export const WORKERS_MAX = 4_096;
 

@@ -13,6 +13,7 @@ export interface SessionOwner {
   /** The session has something to send, or can take tasks again. */
   stir(session: WorkerSession): void;
   report(session: WorkerSession, frame: number, results: readonly ReportedResult[]): boolean;
+  received(session: WorkerSession, token: TaskToken): void;
   judgeResult(session: WorkerSession, result: ReportedResult): void;
   beat(session: WorkerSession, token: TaskToken, progress: Json | null): void;
   end(session: WorkerSession, reason: string): void;
@@ -27,6 +28,8 @@ export class WorkerSession {
   readonly pool: WorkerPool;
   /** What it has in its hands. */
   readonly held = new Set<HeldTask>();
+  /** Names of the attempts it announced: their results count, even if another worker has one by then and makes it twice. */
+  readonly announced = new Set<string>();
   /** Result frames on their way. */
   openFrames = 0;
   /** Waiting for the next frame out. */
@@ -44,6 +47,8 @@ export class WorkerSession {
   /** `report` answered false and `resume` is owed. */
   paused = false;
   resultsInFlight = 0;
+  /** Whether its frames are read: otherwise its silence is not its own. */
+  listening = true;
   heardMs: number;
   /** Whether the stream is gone. */
   ended = false;
@@ -65,6 +70,17 @@ export class WorkerSession {
   /** How many tasks may be handed to it now. */
   free(): number {
     return this.ended || this.draining || this.corked ? 0 : this.credits;
+  }
+
+  /** Whether the transport reads the worker's frames. */
+  listens(listening: boolean): void {
+    this.listening = listening;
+    if (listening) this.heard();
+  }
+
+  /** The result of an attempt has come and waits for room; no time-out strikes it any more. */
+  received(token: TaskToken): void {
+    this.#owner.received(this, token);
   }
 
   /** Every frame of the worker is a sign of life. */

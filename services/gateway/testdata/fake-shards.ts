@@ -9,16 +9,22 @@ import type {
   RunView,
   Shards,
   TaskSink,
-  Unwatch,
+  Watching,
 } from "@millrace/link/link.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 
 export interface Handed {
   readonly origin: Origin;
   readonly envelope: Envelope;
+}
+
+interface Watcher {
+  readonly changed: (view: RunView | Refusal) => void;
+  isFree: boolean;
+  isBehind: boolean;
 }
 
 export class FakeShards implements Shards {
@@ -29,7 +35,7 @@ export class FakeShards implements Shards {
   /** What waits for workers. */
   readonly queue: Task[] = [];
   readonly views = new Map<string, RunView>();
-  readonly watchers = new Map<string, Set<(view: RunView | Refusal) => void>>();
+  readonly watchers = new Map<string, Set<Watcher>>();
   readonly lists: ListQuery[] = [];
   /** How many tasks a pull with so many credits gives at most. */
   shareOf: (credits: number) => number = (credits) => credits;
@@ -81,18 +87,35 @@ export class FakeShards implements Shards {
     answer(this.page);
   }
 
-  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Unwatch {
+  watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Watching {
     const watchers = this.watchers.get(runId) ?? new Set();
     this.watchers.set(runId, watchers);
-    watchers.add(changed);
+    const watcher: Watcher = { changed, isFree: false, isBehind: false };
+    watchers.add(watcher);
     this.run(tenant, runId, changed);
-    return () => watchers.delete(changed);
+    return {
+      taken: () => {
+        watcher.isFree = true;
+        if (watcher.isBehind) this.#tell(runId, watcher);
+      },
+      end: () => watchers.delete(watcher),
+    };
   }
 
-  /** The run is now like this; its watchers hear. */
+  /** The run is now like this; its watchers hear when they have taken what they were told before. */
   change(runId: RunId, view: RunView): void {
     this.views.set(runId, view);
-    for (const changed of this.watchers.get(runId) ?? []) changed(view);
+    for (const watcher of this.watchers.get(runId) ?? []) {
+      watcher.isBehind = true;
+      if (watcher.isFree) this.#tell(runId, watcher);
+    }
+  }
+
+  #tell(runId: RunId, watcher: Watcher): void {
+    const view = this.views.get(runId);
+    if (view === undefined) return;
+    Object.assign(watcher, { isFree: false, isBehind: false });
+    watcher.changed(view);
   }
 
   pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void {
@@ -109,6 +132,15 @@ export class FakeShards implements Shards {
     deliver(taken);
   }
 
+  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void {
+    const names = new Set(tokens.map(nameOf));
+    const taken = this.queue.filter((task) => names.has(nameOf(task)));
+    this.queue.splice(0, Infinity, ...this.queue.filter((task) => !names.has(nameOf(task))));
+    owed(taken);
+  }
+
+  workersAreBack(): void {}
+
   connect(sink: TaskSink): void {
     this.sink = sink;
   }
@@ -117,6 +149,10 @@ export class FakeShards implements Shards {
     this.queue.push(...tasks);
     for (const type of new Set(tasks.map((task) => task.taskType))) this.sink?.demand(type);
   }
+}
+
+function nameOf({ runId, epoch, step, item, attempt }: TaskToken): string {
+  return [runId, epoch, step, item, attempt].join("/");
 }
 
 /** Every command is done. */

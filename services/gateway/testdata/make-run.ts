@@ -1,7 +1,8 @@
 import { encodeRunState } from "@millrace/codec/run-state-v1.ts";
 import { mintRunId } from "@millrace/core/run-id.ts";
 import { parseDefinition } from "@millrace/definition/parse.ts";
-import type { RunView } from "@millrace/link/link.ts";
+import { retryingOf, summarise } from "@millrace/core/run/summarise.ts";
+import type { ListedRun, RunView } from "@millrace/link/link.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { position, slot, tenantId } from "@millrace/model/ids.ts";
 import { json } from "@millrace/model/payload.ts";
@@ -14,6 +15,8 @@ export function definitionOf(source: string): Definition {
   if (parsed.type === "problems") throw new Error(JSON.stringify(parsed.problems));
   return parsed.definition;
 }
+
+const SETTLED: ReadonlySet<StepState["status"]> = new Set(["completed", "done", "joined", "skipped"]);
 
 /** A run of the definition whose steps are in the given states. */
 export function makeRun(definition: Definition, steps: StepState[], over: Partial<RunState> = {}): RunState {
@@ -36,11 +39,12 @@ export function makeRun(definition: Definition, steps: StepState[], over: Partia
     endedMs: 0,
     cancelDeadlineMs: 0,
     steps,
-    openSteps: steps.length,
+    openSteps: steps.filter(({ status }) => !SETTLED.has(status)).length,
     openAttempts: 0,
+    stateBytes: 0,
     signals: [],
     signalIds: [],
-    retryRequestId: "",
+    retries: [],
     parent: null,
     children: null,
     ...over,
@@ -49,4 +53,8 @@ export function makeRun(definition: Definition, steps: StepState[], over: Partia
 
 export function viewOf(run: RunState, definition: Definition): RunView {
   return { runId: run.runId, bytes: encodeRunState(run), position: position(1), definition: JSON.stringify(definition) };
+}
+
+export function rowOf(run: RunState, definition: Definition): ListedRun {
+  return { ...summarise(run, definition.steps, retryingOf(run)), position: position(1) };
 }

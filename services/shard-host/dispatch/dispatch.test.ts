@@ -1,4 +1,5 @@
 import { json } from "@millrace/model/payload.ts";
+import type { Task } from "@millrace/model/task.ts";
 import { describe, expect, it } from "vitest";
 import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf, text } from "../testdata/shard-bench.ts";
 
@@ -84,6 +85,64 @@ describe("tasks", () => {
     await bench.complete(sum);
     expect(await bench.status(runId)).toBe("completed");
     expect(bench.blobs.reads).toEqual([]);
+  });
+});
+
+describe("after a restart", () => {
+  async function restarted() {
+    const bench = await ShardBench.open(ONE_STEP);
+    await bench.start("one");
+    await bench.start("one");
+    const [first, second] = bench.pull();
+    if (first === undefined || second === undefined) throw new Error("No tasks.");
+    await bench.crash(0, false);
+    bench.demands.length = 0;
+    return { bench, first, second };
+  }
+
+  it("tasks that may be with workers wait for these to come back, and new ones do not", async () => {
+    const { bench, first, second } = await restarted();
+    expect([bench.pull(), bench.demands]).toEqual([[], []]);
+    const fresh = await bench.start("one");
+    expect(bench.pull()).toMatchObject([{ runId: fresh }]);
+    expect(bench.shard.load.waiting.get("work")).toBe(2);
+    bench.demands.length = 0;
+    bench.shard.workersAreBack();
+    expect(bench.demands).toEqual(["work"]);
+    expect(bench.pull()).toEqual([first, second]);
+    expect(bench.shard.load.waiting.get("work")).toBe(0);
+  });
+
+  it("a task that a worker announces is with it, before the others are given out and after", async () => {
+    const { bench, first, second } = await restarted();
+    const owed = ({ runId, epoch, step, item, attempt, tenant, timeoutMs }: Task) => {
+      return { runId, epoch, step, item, attempt, tenant, timeoutMs };
+    };
+    expect(bench.shard.holding([first])).toEqual([owed(first)]);
+    expect(bench.shard.holding([first])).toEqual([]);
+    bench.shard.workersAreBack();
+    expect(
+      bench.shard.holding([
+        { ...second, attempt: 2 },
+        { ...second, epoch: 2 },
+        { ...second, item: 0 },
+      ]),
+    ).toEqual([]);
+    expect(bench.shard.holding([second])).toEqual([owed(second)]);
+    expect([bench.pull(), bench.shard.load.waiting.get("work")]).toEqual([[], 0]);
+    // Asked to stop, not answered for.
+    await bench.ask({ type: "cancel", tenant: TENANT, runId: second.runId, reason: "" });
+    expect(bench.withdrawn).toMatchObject([{ runId: second.runId }]);
+    await bench.complete(first);
+    expect(await bench.status(first.runId)).toBe("completed");
+  });
+
+  it("a run cancelled meanwhile ends at once: nobody is known to have its task", async () => {
+    const { bench, first, second } = await restarted();
+    await bench.ask({ type: "cancel", tenant: TENANT, runId: first.runId, reason: "" });
+    expect(await bench.status(first.runId)).toBe("cancelled");
+    bench.shard.workersAreBack();
+    expect(bench.pull()).toEqual([second]);
   });
 });
 

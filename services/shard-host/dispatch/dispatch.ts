@@ -1,26 +1,28 @@
 // Tasks waiting for workers: a queue a task type, in which tenants take turns (I7).
-// It owns which attempts wait or are held by a worker, and nothing durable: after a crash `resume` fills it again.
+// It owns which attempts wait or are held by a worker, and nothing durable: after a crash `resume` fills it again. What it
+// is then owed may be in the hands of workers that are about to come back, so it waits for them (`holdBack`).
 
 import { FairQueue } from "@millrace/core/fairness/fair-queue.ts";
+import type { PlanStep } from "@millrace/core/plan/plan.ts";
 import { inputPayload } from "@millrace/core/run/input.ts";
 import { taskOf } from "@millrace/core/run/task-state.ts";
 import type { TaskSink } from "@millrace/link/link.ts";
 import type { StepInput } from "@millrace/model/payload.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Actor, DispatchedTask } from "../actors.ts";
 import type { Withdrawal } from "../turn.ts";
 import { fileTask, findTask, tasksOf } from "./run-tasks.ts";
 
 /** Tenants take turns task by task. */
 const QUANTUM = 1;
-/** Entries of tasks nobody waits for that may lie in a queue, each holding on to its run. */
-const GONE_MAX = 256;
+/** Entries of tasks that wait no more that may lie in a queue, each holding on to its run. */
+const STALE_MAX = 256;
 
 /** The tasks of one type that wait. */
 interface TypeQueue {
   readonly queue: FairQueue<DispatchedTask>;
-  /** How many of its entries are gone. */
-  gone: number;
+  /** How many of its entries wait no more. */
+  stale: number;
 }
 
 export class Dispatch {
@@ -28,6 +30,8 @@ export class Dispatch {
   /** Task types with something new since the last announcement. */
   readonly #news = new Set<string>();
   readonly #sinks: readonly TaskSink[];
+  /** Attempts that an earlier process may have given out; null = nobody is waited for. */
+  #doubtful: DispatchedTask[] | null = null;
 
   constructor(sinks: readonly TaskSink[]) {
     this.#sinks = sinks;
@@ -35,13 +39,45 @@ export class Dispatch {
 
   /** Lets an attempt wait for a worker. One it knows already is left as it is. */
   add(task: DispatchedTask): void {
-    const { actor, step, item, attempt, epoch } = task;
-    const known = findTask(actor, step, item);
-    if (known?.attempt === attempt && known.epoch === epoch && known.state !== "gone") return;
+    if (isKnown(task)) return;
     fileTask(task);
-    const type = taskType(actor, step);
-    this.#queue(type).queue.push(task.tenant, task);
-    this.#news.add(type);
+    this.#enqueue(task);
+  }
+
+  /** From now on until {@link release} what is owed since an earlier process waits for the workers that may have it. */
+  holdBack(): void {
+    this.#doubtful = [];
+  }
+
+  /** As {@link add}, for an attempt that is owed since before this time of service. */
+  owe(task: DispatchedTask): void {
+    if (this.#doubtful === null) return this.add(task);
+    if (isKnown(task)) return;
+    task.state = "doubtful";
+    fileTask(task);
+    this.#doubtful.push(task);
+  }
+
+  /** A worker has this attempt from before: it waits no more. Undefined = it did not wait. */
+  hold(actor: Actor, token: TaskToken): OwedAttempt | undefined {
+    const task = findTask(actor, token.step, token.item);
+    if (task?.attempt !== token.attempt || task.epoch !== token.epoch) return undefined;
+    if (task.state === "held" || task.state === "gone") return undefined;
+    this.#unqueue(task, "held");
+    const { runId, epoch, step, item, attempt, tenant } = task;
+    return { runId, epoch, step, item, attempt, tenant, timeoutMs: stepOf(actor, step).attemptTimeoutMs };
+  }
+
+  /** Whoever was to come back had the time to: what no worker announced is given out. */
+  release(): void {
+    const doubtful = this.#doubtful ?? [];
+    this.#doubtful = null;
+    for (const task of doubtful) {
+      if (task.state !== "doubtful") continue;
+      task.state = "queued";
+      this.#enqueue(task);
+    }
+    this.announce();
   }
 
   /**
@@ -51,7 +87,7 @@ export class Dispatch {
   withdraw({ actor, cancel }: Withdrawal): DispatchedTask[] {
     const tasks = tasksOf(actor);
     const unheld = tasks.filter((task) => task.state !== "held");
-    for (const task of unheld) this.#drop(task);
+    for (const task of unheld) if (task.state !== "gone") this.#unqueue(task, "gone");
     if (!cancel) return [];
     const held = tasks.filter((task) => task.state === "held");
     if (held.length > 0) for (const sink of this.#sinks) sink.withdraw(held);
@@ -79,7 +115,12 @@ export class Dispatch {
 
   /** How many tasks wait, by type. */
   waiting(): Map<string, number> {
-    return new Map([...this.#queues].map(([type, { queue, gone }]) => [type, queue.size - gone]));
+    const counts = new Map([...this.#queues].map(([type, { queue, stale }]) => [type, queue.size - stale]));
+    for (const { actor, step, state } of this.#doubtful ?? []) {
+      const type = stepOf(actor, step).uses;
+      if (state === "doubtful") counts.set(type, (counts.get(type) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** Takes up to `share` tasks of a type. Returns whether more may wait. */
@@ -87,7 +128,7 @@ export class Dispatch {
     for (let taken = 0; taken < share; ) {
       const next = of.queue.take();
       if (next === undefined) return false;
-      if (next.state === "gone") of.gone--;
+      if (next.state !== "queued") of.stale--;
       const task = this.#take(next);
       if (task === undefined) continue;
       tasks.push(task);
@@ -96,15 +137,22 @@ export class Dispatch {
     return of.queue.size > 0;
   }
 
-  /** Lets go of a task that waits. Its entry stays until it is taken, or until too many like it lie about. */
-  #drop(task: DispatchedTask): void {
-    if (task.state === "gone") return;
-    task.state = "gone";
-    const of = this.#queue(taskType(task.actor, task.step));
-    of.gone++;
-    if (of.gone < GONE_MAX || of.gone * 2 < of.queue.size) return;
+  #enqueue(task: DispatchedTask): void {
+    const type = stepOf(task.actor, task.step).uses;
+    this.#queue(type).queue.push(task.tenant, task);
+    this.#news.add(type);
+  }
+
+  /** Lets a task wait no more. Its entry stays until it is taken, or until too many like it lie about. */
+  #unqueue(task: DispatchedTask, state: "held" | "gone"): void {
+    const wasQueued = task.state === "queued";
+    task.state = state;
+    if (!wasQueued) return;
+    const of = this.#queue(stepOf(task.actor, task.step).uses);
+    of.stale++;
+    if (of.stale < STALE_MAX || of.stale * 2 < of.queue.size) return;
     for (const entry of of.queue.drain()) if (entry.state === "queued") of.queue.push(entry.tenant, entry);
-    of.gone = 0;
+    of.stale = 0;
   }
 
   #take(entry: DispatchedTask): Task | undefined {
@@ -119,8 +167,7 @@ export class Dispatch {
 
   #task(entry: DispatchedTask, state: { readonly input: StepInput; readonly keyEpoch: number }): Task {
     const { run, plan } = entry.actor;
-    const step = plan.steps[entry.step];
-    if (step === undefined) throw new Error(`Run ${entry.runId} has no step ${entry.step}.`);
+    const step = stepOf(entry.actor, entry.step);
     return {
       runId: entry.runId,
       epoch: entry.epoch,
@@ -140,13 +187,20 @@ export class Dispatch {
   #queue(type: string): TypeQueue {
     let of = this.#queues.get(type);
     if (of === undefined) {
-      of = { queue: new FairQueue(QUANTUM), gone: 0 };
+      of = { queue: new FairQueue(QUANTUM), stale: 0 };
       this.#queues.set(type, of);
     }
     return of;
   }
 }
 
-function taskType(actor: Actor, step: number): string {
-  return actor.plan.steps[step]?.uses ?? "";
+function isKnown({ actor, step, item, attempt, epoch }: DispatchedTask): boolean {
+  const known = findTask(actor, step, item);
+  return known?.attempt === attempt && known.epoch === epoch && known.state !== "gone";
+}
+
+function stepOf({ runId, plan }: Actor, step: number): PlanStep {
+  const found = plan.steps[step];
+  if (found === undefined) throw new Error(`Run ${runId} has no step ${step}.`);
+  return found;
 }

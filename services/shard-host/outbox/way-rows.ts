@@ -1,4 +1,4 @@
-// How ways lie in the store: a row each and side, small, under keys that sort by the slot whose side it is, so that they
+// How ways lie in the store: a row each and side, under keys that sort by the slot whose side it is, so that they
 // can go with that slot. Of those with messages waiting there may be few among millions: they have keys of their own.
 //
 //   way-open/<from>/<to>/<lane>   sender's side with messages that wait       acked, then number by number the messages
@@ -9,7 +9,7 @@ import { packValues, type Value, ValueReader } from "@millrace/codec/values.ts";
 import type { Sending, Way } from "@millrace/core/messages/ways.ts";
 import { type Slot, slot } from "@millrace/model/ids.ts";
 import type { RunMessage } from "@millrace/model/messages.ts";
-import type { SmallRow } from "@millrace/store/store.ts";
+import type { ShardRow } from "@millrace/store/store.ts";
 import type { Incoming, Outgoing } from "./ways.ts";
 
 /** What the keys of ways with messages that wait begin with. */
@@ -36,11 +36,11 @@ export function wayOfOpenKey(key: string): Way {
 }
 
 /** What a checkpoint writes of a side. */
-export function rowsOf(side: Outgoing | Incoming): SmallRow[] {
+export function rowsOf(side: Outgoing | Incoming): ShardRow[] {
   const { position } = side;
   if (!("waiting" in side)) return [{ key: gotKey(side), position, bytes: packValues([side.applied]) }];
   const open = side.waiting.length > 0;
-  const row: SmallRow = { key: open ? openKey(side) : sentKey(side), position, bytes: encodeSending(side) };
+  const row: ShardRow = { key: open ? openKey(side) : sentKey(side), position, bytes: encodeSending(side) };
   return open === side.storedOpen ? [row] : [row, { key: open ? sentKey(side) : openKey(side), position, bytes: null }];
 }
 

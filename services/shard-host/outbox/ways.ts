@@ -17,7 +17,7 @@ import { type Position, position, type RunId, SLOT_COUNT, type TenantId } from "
 import { LANES, type RunMessage } from "@millrace/model/messages.ts";
 import type { MessageApplied, MessageEvent, MessagesAcked } from "@millrace/model/run-events.ts";
 import type { Store, StoredRow } from "@millrace/store/store.ts";
-import { MESSAGES_WAITING_MAX, STORE_PAGE } from "../limits.ts";
+import { MESSAGES_WAITING_MAX } from "../limits.ts";
 import { decodeApplied, decodeSending, gotKey, OPEN_PREFIX, sentKey, wayOfOpenKey } from "./way-rows.ts";
 
 /** The sender's side of a way. */
@@ -68,17 +68,11 @@ export class Ways {
 
   /** Takes back what the last checkpoint holds of messages that wait. */
   restore(): void {
-    for (let after: string | null = null; ; ) {
-      const page: readonly StoredRow[] = this.#store.rows(OPEN_PREFIX, after, STORE_PAGE);
-      for (const row of page) {
-        const way = outgoingOf(wayOfOpenKey(row.key), row, true);
-        this.outgoing.set(nameOf(way), way);
-        this.#waiting += way.waiting.length;
-      }
-      const last = page.at(-1);
-      if (last === undefined || page.length < STORE_PAGE) return;
-      after = last.key;
-    }
+    this.#store.rows(OPEN_PREFIX, (row) => {
+      const way = outgoingOf(wayOfOpenKey(row.key), row, true);
+      this.outgoing.set(nameOf(way), way);
+      this.#waiting += way.waiting.length;
+    });
   }
 
   /** Appends a message to its way; returns its number. */

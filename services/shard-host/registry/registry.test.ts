@@ -2,6 +2,7 @@ import { VirtualClock } from "@millrace/clock/virtual.ts";
 import { parseDefinition } from "@millrace/definition/parse.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
+import { soleWriter } from "@millrace/journal/sole-writer.ts";
 import type { RegisteredDefinition, Registration } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { tenantId, workflowName } from "@millrace/model/ids.ts";
@@ -24,7 +25,12 @@ class RegistryBench {
   readonly clock = new VirtualClock(1);
 
   async open(): Promise<JournaledRegistry> {
-    return this.#settled(JournaledRegistry.open(() => openMemoryJournal(this.log, this.clock), this.clock));
+    return this.#settled(
+      JournaledRegistry.open(
+        soleWriter(() => openMemoryJournal(this.log, this.clock)),
+        this.clock,
+      ),
+    );
   }
 
   async register(registry: JournaledRegistry, uses: string, name = "one"): Promise<Registration | Refusal> {

@@ -1,10 +1,11 @@
-// The registry of one process: definitions in a journal of their own, folded in memory (DESIGN §6a).
+// The registry: definitions in a journal of their own, which every process folds in memory (DESIGN §6a).
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { AppendOutcome, Journal, OpenJournal } from "@millrace/journal/journal.ts";
-import { encodeRecord, RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
+import type { JournalRecord } from "@millrace/journal/journal.ts";
+import type { Ledger, OpenLedger } from "@millrace/journal/ledger.ts";
+import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { RegisteredDefinition, Registration, Registry } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
-import { position, type TenantId, tenantId, term, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
+import { type TenantId, tenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import { diskFull, unavailable } from "../refusals.ts";
 
@@ -18,25 +19,25 @@ interface Entry {
   readonly registeredMs: number;
 }
 
+/** How often a registration is tried again when another process registered something first. */
+const TRIES_MAX = 16;
+
 export class JournaledRegistry implements Registry {
   readonly #clock: Clock;
-  readonly #openJournal: OpenJournal;
   /** Versions of each workflow, oldest first, by tenant and name. */
   readonly #workflows = new Map<string, RegisteredDefinition[]>();
   readonly #followers: ((registered: RegisteredDefinition) => void)[] = [];
-  #journal: Journal;
-  /** Registrations one after the other: each appends behind the one before. */
+  #journal: Ledger | null = null;
+  /** Registrations of this process one after the other: each appends behind the one before. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(clock: Clock, openJournal: OpenJournal, journal: Journal) {
+  private constructor(clock: Clock) {
     this.#clock = clock;
-    this.#openJournal = openJournal;
-    this.#journal = journal;
   }
 
-  static async open(openJournal: OpenJournal, clock: Clock): Promise<JournaledRegistry> {
-    const registry = new JournaledRegistry(clock, openJournal, await openJournal());
-    await registry.#read();
+  static async open(openJournal: OpenLedger, clock: Clock): Promise<JournaledRegistry> {
+    const registry = new JournaledRegistry(clock);
+    registry.#journal = await openJournal((record) => registry.#read(record));
     return registry;
   }
 
@@ -70,63 +71,59 @@ export class JournaledRegistry implements Registry {
     }
   }
 
-  close(): Promise<void> {
-    return this.#last.then(() => this.#journal.close());
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#journal?.close();
   }
 
   async #register(tenant: TenantId, definition: Definition, source: string): Promise<Registration | Refusal> {
     const { name } = definition;
-    const newest = this.get(tenant, name, 0);
-    if (newest !== undefined && JSON.stringify(newest.definition) === JSON.stringify(definition))
-      return { registered: newest, created: false };
-    const version = this.versions(tenant, name) + 1;
-    const registered = { tenant, name, version, definition, source, registeredMs: this.#clock.nowMs() };
-    const refusal = await this.#append(registered);
-    if (refusal !== undefined) return refusal;
-    this.#fold(registered);
-    for (const visit of this.#followers) visit(registered);
+    const written = JSON.stringify(definition);
+    for (let tries = 0; tries < TRIES_MAX && this.#journal !== null; tries++) {
+      const newest = this.get(tenant, name, 0);
+      if (newest !== undefined && JSON.stringify(newest.definition) === written)
+        return { registered: newest, created: false };
+      const version = this.versions(tenant, name) + 1;
+      const outcome = await this.#append(this.#journal, { tenant, name, version, definition, source });
+      if (outcome === "appended") return this.#registered(tenant, name, version);
+      if (outcome !== "stale") return outcome;
+      await this.#journal.catchUp();
+    }
+    return unavailable("Other processes register workflows all the time.");
+  }
+
+  #registered(tenant: TenantId, name: WorkflowName, version: number): Registration {
+    const registered = this.get(tenant, name, version);
+    if (registered === undefined) throw new Error(`Version ${version} of ${name} was appended and not visited.`);
     return { registered, created: true };
   }
 
-  async #append(entry: Entry): Promise<Refusal | undefined> {
-    const body = Buffer.from(JSON.stringify(entry));
+  async #append(journal: Ledger, entry: Omit<Entry, "registeredMs">): Promise<"appended" | "stale" | Refusal> {
+    const registeredMs = this.#clock.nowMs();
+    const body = Buffer.from(JSON.stringify({ ...entry, registeredMs }));
     if (body.length > RECORD_BODY_BYTES_MAX) return tooLarge(body.length);
-    const tail = this.#journal.tail();
-    const head = {
-      position: position(tail.position + 1),
-      term: term(Math.max(1, tail.term)),
-      timeMs: Math.max(entry.registeredMs, tail.timeMs),
-      previousChain: tail.chain,
-    };
-    const { frame } = encodeRecord(head, body);
-    const outcome = await new Promise<AppendOutcome>((resolve) => this.#journal.append(tail.position, frame, resolve));
-    if (outcome.type === "appended") return undefined;
-    if (outcome.type === "full") return diskFull();
-    await this.#reopen();
-    return unavailable("The definition may have been written or not.");
+    const outcome = await journal.append(journal.visited, body, registeredMs);
+    switch (outcome.type) {
+      case "appended":
+      case "stale":
+        return outcome.type;
+      case "full":
+        return diskFull();
+      case "unknown":
+        await journal.catchUp();
+        return unavailable("The definition may have been written or not.");
+    }
   }
 
-  /** After an append nobody knows the end of: what is durable counts. */
-  async #reopen(): Promise<void> {
-    await this.#journal.close();
-    this.#journal = await this.#openJournal();
-    this.#workflows.clear();
-    await this.#read();
-  }
-
-  async #read(): Promise<void> {
-    await this.#journal.read(position(1), (record) => {
-      const entry: unknown = JSON.parse(Buffer.from(record.body).toString("utf8"));
-      if (!isEntry(entry)) throw new Error(`The registry's record ${record.position} holds no definition.`);
-      this.#fold({ ...entry, tenant: tenantId(entry.tenant), name: workflowName(entry.name) });
-    });
-  }
-
-  #fold(registered: RegisteredDefinition): void {
+  #read(record: JournalRecord): void {
+    const entry: unknown = JSON.parse(Buffer.from(record.body).toString("utf8"));
+    if (!isEntry(entry)) throw new Error(`The registry's record ${record.position} holds no definition.`);
+    const registered = { ...entry, tenant: tenantId(entry.tenant), name: workflowName(entry.name) };
     const key = keyOf(registered.tenant, registered.name);
     const versions = this.#workflows.get(key);
     if (versions === undefined) this.#workflows.set(key, [registered]);
     else versions.push(registered);
+    for (const visit of this.#followers) visit(registered);
   }
 }
 

@@ -56,6 +56,7 @@ async function world() {
     clock,
     submit: () => {},
     findDefinition: () => ({ tenant: TENANT, name, version: 1, definition, source: "", registeredMs: 0 }),
+    leased: () => true,
     observer: SILENT,
   });
   const node = new Node([shard]);

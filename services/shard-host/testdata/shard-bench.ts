@@ -43,6 +43,8 @@ export class ShardBench implements Origin, TaskSink {
   /** What becomes of the next slices of checkpoints. */
   readonly slices: SliceOutcome[] = [];
   slicesWritten = 0;
+  /** Whether the shard's lease lasts. */
+  leased = true;
   checkpoints = 0;
   shard: Shard;
   readonly #definitions = new Map<string, RegisteredDefinition>();
@@ -92,6 +94,7 @@ export class ShardBench implements Origin, TaskSink {
       clock: this.clock,
       submit: (origin, batch) => this.deliver(origin, batch),
       findDefinition: (_, name, version) => (version <= 1 ? this.#definitions.get(name) : undefined),
+      leased: () => this.leased,
       observer: {
         recovering: () => {},
         recovered: () => {},
@@ -109,21 +112,22 @@ export class ShardBench implements Origin, TaskSink {
     this.shard.wake();
   }
 
-  /** Opens the shard and waits until it serves. */
-  async serve(): Promise<void> {
+  /** Opens the shard and waits until it serves; workers of before are back at once, or when the test says so. */
+  async serve(workersAreBack = true): Promise<void> {
     this.shard.connect(this);
     const opened = this.shard.open();
     await this.settle();
     await opened;
+    if (workersAreBack) this.shard.workersAreBack();
     await this.settle();
   }
 
   /** The process dies; another one starts on what it left: the journal as far as acked, so many unflushed slices. */
-  async crash(slicesKept = 0): Promise<void> {
+  async crash(slicesKept = 0, workersAreBack = true): Promise<void> {
     this.log.crash();
     this.disk.crash(slicesKept);
     this.shard = this.make();
-    await this.serve();
+    await this.serve(workersAreBack);
   }
 
   /** Writes a checkpoint and waits for its end, whatever it is. */

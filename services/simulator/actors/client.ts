@@ -5,7 +5,7 @@ import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
 import type { Prng } from "@millrace/clock/prng.ts";
 import { Refused } from "@millrace/gateway/calls/call.ts";
 import { prepareStart } from "@millrace/gateway/runs/start-command.ts";
-import type { RunView, Unwatch } from "@millrace/link/link.ts";
+import type { RunView, Watching } from "@millrace/link/link.ts";
 import { type RunId, runId, type TenantId, workflowName } from "@millrace/model/ids.ts";
 import { json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
@@ -24,6 +24,17 @@ interface Asked {
   readonly idempotencyKey: string;
 }
 
+/** A run that is watched. */
+interface Watched {
+  readonly runId: RunId;
+  watching: Watching | null;
+  /** What it was told last. */
+  last: RunView | Refusal | null;
+}
+
+/** How long it takes to take what it was told. */
+export const TAKE_MS_MAX = 500;
+
 const BETWEEN_CALLS_MS_MAX = 700;
 const ASK_AGAIN_MS = 250;
 const NOBODYS_RUN = runId("000000000000zzzzzzzz");
@@ -41,10 +52,10 @@ export class Client {
   /** Starts with a key, by key, in case they must be repeated. */
   readonly #asked = new Map<string, Asked>();
   readonly #unanswered = new Set<string>();
-  /** Signals that were taken, in case they are repeated. */
+  /** Signals that were taken, and retries, in case they are repeated. */
   readonly #signals: RunCommand[] = [];
-  readonly #retries = new Map<RunId, { readonly run: RunId; readonly id: string }>();
-  readonly #unwatch: Unwatch[] = [];
+  readonly #retries: RunCommand[] = [];
+  readonly #watched: Watched[] = [];
   #next: CancelTimer | null = null;
   #serial = 0;
   #isDone = false;
@@ -75,15 +86,21 @@ export class Client {
   /** The process died. */
   disconnect(): void {
     this.#line = null;
-    this.#unwatch.length = 0;
+    this.#watched.length = 0;
     this.#next?.();
   }
 
-  /** Meddles no more. */
+  /** Meddles no more; what it watches it goes on watching. */
   finish(): void {
     this.#isDone = true;
     this.#next?.();
-    for (const unwatch of this.#unwatch.splice(0)) unwatch();
+  }
+
+  /** What it watches and was not refused, and what it was told of each last. */
+  get watched(): readonly { readonly runId: RunId; readonly last: RunView | null }[] {
+    return this.#watched.flatMap(({ runId: id, last }) =>
+      last !== null && "code" in last ? [] : [{ runId: id, last }],
+    );
   }
 
   #later(): void {
@@ -203,12 +220,12 @@ export class Client {
   }
 
   #retry(): void {
-    const before = this.#prng.chance(0.3) ? pickAny(this.#prng, [...this.#retries.values()]) : undefined;
-    const retry = before ?? { run: this.#someRun(), id: `retry-${this.#serial++}` };
-    // Only the newest of a run's retries is remembered, so only that one is repeated.
-    if (before === undefined) this.#retries.set(retry.run, retry);
-    const command = { type: "retry", tenant: this.tenant, runId: retry.run, requestId: retry.id } as const;
-    this.#send(command, before === undefined ? "retry" : "retry again");
+    const before = this.#prng.chance(0.3) ? pickAny(this.#prng, this.#retries) : undefined;
+    if (before !== undefined) return this.#send(before, "retry again");
+    const { tenant } = this;
+    const command = { type: "retry", tenant, runId: this.#someRun(), requestId: `retry-${this.#serial++}` } as const;
+    this.#retries.push(command);
+    this.#send(command, "retry");
   }
 
   #read(): void {
@@ -235,11 +252,11 @@ export class Client {
       limit,
     };
     line.server.node.list(query, (page) => {
-      if ("code" in page) return;
-      for (const view of page.runs) {
-        this.#seeView(line, view);
+      if ("code" in page || line.server.isDead) return;
+      for (const row of page.runs) {
+        this.#scene.see({ type: "row", row });
         // Children are found in lists alone.
-        if (!this.#runs.includes(view.runId)) this.#runs.push(view.runId);
+        if (!this.#runs.includes(row.runId)) this.#runs.push(row.runId);
       }
     });
   }
@@ -247,13 +264,20 @@ export class Client {
   #watch(): void {
     const line = this.#line;
     if (line === null) return;
-    if (this.#unwatch.length > 2) {
+    if (this.#watched.length > 2) {
       this.#scene.coverage.count("command: unwatch");
-      this.#unwatch.shift()?.();
+      this.#watched.shift()?.watching?.end();
       return;
     }
     this.#scene.coverage.count("command: watch");
-    this.#unwatch.push(line.server.node.watch(this.tenant, this.#someRun(), (view) => this.#seeView(line, view)));
+    const watched: Watched = { runId: this.#someRun(), watching: null, last: null };
+    this.#watched.push(watched);
+    watched.watching = line.server.node.watch(this.tenant, watched.runId, (view) => {
+      this.#seeView(line, view);
+      watched.last = view;
+      // Some take their time.
+      this.#clock.after("code" in view ? 0 : (view.position * 7) % TAKE_MS_MAX, () => watched.watching?.taken());
+    });
   }
 
   #seeView(line: Line, view: RunView | Refusal): void {

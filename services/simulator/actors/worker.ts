@@ -37,6 +37,10 @@ export class Worker implements WorkerLink {
   readonly #jobs = new Map<string, Job>();
   /** Result frames that are not settled, by number. */
   readonly #frames = new Map<number, readonly ReportedResult[]>();
+  /** Names of the attempts it announced on this stream. */
+  #announced: ReadonlySet<string> = new Set();
+  /** Frames with a result that counts for nothing, because another worker has the attempt. */
+  readonly #idle = new Set<number>();
   #frame = 0;
   #build = 1;
   #isCalm = false;
@@ -59,7 +63,8 @@ export class Worker implements WorkerLink {
   /** Opens a session, announces what it holds and repeats what was not settled. */
   connect(server: Server): void {
     if (this.#session !== null || server.isDead) return;
-    const holding = [...this.#jobs.values()].map(({ task }) => task);
+    const unsettled = [...this.#frames.values()].flat();
+    const holding = [...this.#jobs.values()].map(({ task }): TaskToken => task).concat(unsettled);
     const hello = {
       name: this.#name,
       build: `b${this.#build}`,
@@ -71,8 +76,9 @@ export class Worker implements WorkerLink {
     if (!(session instanceof WorkerSession)) return;
     this.#session = session;
     this.#server = server;
+    this.#announced = new Set(holding.map(attemptName));
     if (holding.length > 0) this.#scene.coverage.count("fault: worker reconnected");
-    for (const [frame, results] of this.#frames) session.report(frame, results);
+    for (const [frame, results] of this.#frames) this.#send(session, frame, results);
     session.grant(Math.max(0, CREDITS - this.#jobs.size));
   }
 
@@ -98,6 +104,7 @@ export class Worker implements WorkerLink {
     switch (fate) {
       case "dies":
         this.#scene.coverage.count("fault: worker died");
+        this.#haunt();
         this.#forgetAll();
         this.#build++;
         session.end("it died");
@@ -138,7 +145,7 @@ export class Worker implements WorkerLink {
     const results = this.#frames.get(number);
     if (results === undefined) return;
     this.#frames.delete(number);
-    this.#scene.see({ type: "settled", tokens: results });
+    if (!this.#idle.delete(number)) this.#scene.see({ type: "settled", tokens: results });
   }
 
   #take(task: Task): void {
@@ -225,7 +232,30 @@ export class Worker implements WorkerLink {
     this.#frames.set(this.#frame, results);
     this.#scene.coverage.count("command: result", results.length);
     this.#session?.heard();
-    this.#session?.report(this.#frame, results);
+    if (this.#session !== null) this.#send(this.#session, this.#frame, results);
+  }
+
+  #send(session: WorkerSession, frame: number, results: readonly ReportedResult[]): void {
+    this.#idle.delete(frame);
+    if (results.some((result) => this.#isOfAnother(session, result))) {
+      this.#scene.coverage.count("fault: result of another's attempt");
+      this.#idle.add(frame);
+    }
+    session.report(frame, results);
+  }
+
+  #isOfAnother(session: WorkerSession, token: TaskToken): boolean {
+    const holder = this.#server?.hub.live(token)?.worker;
+    return holder !== undefined && holder !== session.worker && !this.#announced.has(attemptName(token));
+  }
+
+  /** What it was given before it died is reported by its successor now and then, which never had it. */
+  #haunt(): void {
+    const [job] = this.#jobs.values();
+    if (job === undefined || !this.#prng.chance(0.5)) return;
+    const { task } = job;
+    const result = resultOf(task, { type: "completed", output: json('{"v":0,"status":"haunted"}') });
+    this.#scene.clock.after(this.#prng.below(RECONNECT_MS_MAX), () => this.#frameOf([result]));
   }
 
   #stop(token: TaskToken): void {
@@ -245,6 +275,7 @@ export class Worker implements WorkerLink {
     for (const { timer } of this.#jobs.values()) timer?.();
     this.#jobs.clear();
     this.#frames.clear();
+    this.#idle.clear();
   }
 }
 

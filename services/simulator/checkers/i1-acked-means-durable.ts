@@ -1,4 +1,4 @@
-import type { Reply } from "@millrace/link/link.ts";
+import type { Reply, RunView } from "@millrace/link/link.ts";
 import type { JournalEvent } from "@millrace/model/run-events.ts";
 import type { Call, Checker, Observation } from "./observation.ts";
 import { attemptName, type Truth } from "./truth.ts";
@@ -32,14 +32,18 @@ function problemOf(seen: Observation, truth: Truth, facts: ReadonlySet<string>):
       for (const token of seen.tokens)
         if (truth.isOpen(token)) return `the result of ${attemptName(token)} is settled, and is not durable`;
       return undefined;
-    case "view": {
-      const { runId, position } = seen.view;
-      if (truth.runs.get(runId)?.versions.has(position) === true) return undefined;
-      return `run ${runId} is shown as of record ${position}, which is not durable`;
-    }
+    case "view":
+      return shownTooEarly(seen.view, truth);
+    case "row":
+      return shownTooEarly(seen.row, truth);
     default:
       return undefined;
   }
+}
+
+function shownTooEarly({ runId, position }: Pick<RunView, "runId" | "position">, truth: Truth): string | undefined {
+  if (truth.runs.get(runId)?.versions.has(position) === true) return undefined;
+  return `run ${runId} is shown as of record ${position}, which is not durable`;
 }
 
 function note(event: JournalEvent, truth: Truth, facts: Set<string>): void {

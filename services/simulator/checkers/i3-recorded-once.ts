@@ -30,6 +30,8 @@ class Once {
   /** Idempotency keys of starts in the journal, and what their callers were told. */
   readonly #started = new Map<string, RunId>();
   readonly #told = new Map<string, RunId>();
+  /** What callers of a retry were told. */
+  readonly #epochs = new Map<string, number>();
   /** Calls that were the first of their kind. */
   readonly #firsts = new Map<string, number>();
   /** A task's idempotency key by step and epoch, and the other way round. */
@@ -93,8 +95,13 @@ class Once {
         if (!this.#recorded.has(`attempt ${attempt} at ${place}`)) return `a result for ${place} counted elsewhere`;
         return this.#first(`result of attempt ${attempt} at ${place}`, call, reply);
       }
-      case "retry":
-        return this.#first(`retry ${command.requestId} of ${command.runId}`, call, reply);
+      case "retry": {
+        const name = `retry ${command.requestId} of ${command.runId}`;
+        const epoch = this.#epochs.get(name) ?? reply.epoch;
+        this.#epochs.set(name, epoch);
+        if (epoch !== reply.epoch) return `callers of ${name} were told of epochs ${epoch} and ${reply.epoch}`;
+        return this.#first(name, call, reply);
+      }
       default:
         return undefined;
     }

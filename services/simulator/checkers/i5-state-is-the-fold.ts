@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import { decodeRunState, encodeRunState } from "@millrace/codec/run-state-v1.ts";
 import { evolve } from "@millrace/core/run/evolve.ts";
-import type { RunView } from "@millrace/link/link.ts";
+import { retryingOf, summarise } from "@millrace/core/run/summarise.ts";
+import type { ListedRun, RunView } from "@millrace/link/link.ts";
 import { type Position, type RunId, SLOT_COUNT, type Slot } from "@millrace/model/ids.ts";
+import type { RunState } from "@millrace/model/run-state.ts";
 import type { Checker, Observation } from "./observation.ts";
 import type { Truth } from "./truth.ts";
 
@@ -15,6 +18,8 @@ export function stateIsTheFold(shards: number): Checker {
           const problem = differs(truth, seen.view.runId, seen.view);
           return problem === undefined || isBetweenEvents(truth, seen.view) ? undefined : problem;
         }
+        case "row":
+          return rowDiffers(truth, seen.row);
         case "stored":
           return differs(truth, seen.runId, seen.stored);
         case "recovered":
@@ -73,16 +78,29 @@ function differs(truth: Truth, runId: RunId, { position, bytes }: Shown): string
 
 /** A read may fall between two commands of a turn, and then shows only the first of the record's events. */
 function isBetweenEvents(truth: Truth, { runId, position, bytes }: RunView): boolean {
+  for (const state of statesWithin(truth, runId, position)) if (encodeRunState(state).equals(bytes)) return true;
+  return false;
+}
+
+/** A line of a list is the summary of a state that the run was in. */
+function rowDiffers(truth: Truth, { position, ...row }: ListedRun): string | undefined {
+  const steps = truth.runs.get(row.runId)?.plan.steps ?? [];
+  for (const state of statesWithin(truth, row.runId, position))
+    if (isDeepStrictEqual(summarise(state, steps, retryingOf(state)), row)) return undefined;
+  return `the list's line of run ${row.runId} as of record ${position} says what it never was`;
+}
+
+/** What a run was after each event of a record: one state, changed in place. */
+function* statesWithin(truth: Truth, runId: RunId, position: Position): Generator<RunState> {
   const versions = truth.runs.get(runId)?.versions;
   const version = versions?.get(position);
-  if (versions === undefined || version === undefined) return false;
+  if (versions === undefined || version === undefined) return;
   const positions = [...versions.keys()];
   const before = positions[positions.indexOf(position) - 1];
   const earlier = before === undefined ? undefined : versions.get(before);
   let state = earlier === undefined ? undefined : decodeRunState(earlier.bytes);
   for (const event of version.events) {
     state = evolve(state, event, version.timeMs);
-    if (encodeRunState(state).equals(bytes)) return true;
+    yield state;
   }
-  return false;
 }

@@ -1,7 +1,7 @@
 // What the checkers see of a world: everything that became durable, and everything that was told to the outside.
 import type { Sending, Standing, Way } from "@millrace/core/messages/ways.ts";
 import type { JournalRecord, JournalTail } from "@millrace/journal/journal.ts";
-import type { Reply, RunEnd, RunView } from "@millrace/link/link.ts";
+import type { ListedRun, Reply, RunEnd, RunView } from "@millrace/link/link.ts";
 import type { Position, RunId, TenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import type { JournalEvent } from "@millrace/model/run-events.ts";
@@ -50,6 +50,8 @@ export type Observation =
   | { readonly type: "task"; readonly task: Task }
   | { readonly type: "settled"; readonly tokens: readonly TaskToken[] }
   | { readonly type: "view"; readonly view: RunView }
+  /** A run in a list. */
+  | { readonly type: "row"; readonly row: ListedRun }
   /** The store holds a run in this form. */
   | { readonly type: "stored"; readonly shard: number; readonly runId: RunId; readonly stored: StoredRun }
   | { readonly type: "load"; readonly shard: number; readonly load: ShardLoad }

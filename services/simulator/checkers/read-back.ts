@@ -8,6 +8,7 @@ import { decodeRecord, tailAfter } from "@millrace/journal/record.ts";
 import { type Position, position } from "@millrace/model/ids.ts";
 import { emptyMemory } from "@millrace/shard-host/memory.ts";
 import { recover } from "@millrace/shard-host/recovery.ts";
+import { Replay } from "@millrace/shard-host/replay.ts";
 import { openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { Disk } from "../server.ts";
 import type { Recovered } from "./observation.ts";
@@ -16,7 +17,7 @@ import { nameOfWay } from "./true-ways.ts";
 export async function readBack(disk: Disk, blobs: Blobs, clock: Clock): Promise<Recovered> {
   const store = openMemoryStore({ disk: disk.store });
   const memory = emptyMemory({ store, blobs, clock }, []);
-  await recover(memory, store, new OpenBook(disk.log), () => {});
+  await recover(new Replay(memory, store), new OpenBook(disk.log), () => {});
   return {
     run(runId) {
       const actor = memory.actors.load(runId);

@@ -8,6 +8,7 @@ import type {
   Slice,
   SliceOutcome,
   Store,
+  StoreCopy,
   StoredRow,
   StoredRun,
 } from "@millrace/store/store.ts";
@@ -64,8 +65,8 @@ export class TappedStore implements Store {
     return this.#inner.row(key);
   }
 
-  rows(prefix: string, after: string | null, limit: number): StoredRow[] {
-    return this.#inner.rows(prefix, after, limit);
+  rows(prefix: string, visit: (row: StoredRow) => void): void {
+    this.#inner.rows(prefix, visit);
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {
@@ -78,6 +79,10 @@ export class TappedStore implements Store {
 
   liveRuns(after: RunId | null, limit: number): RunId[] {
     return this.#inner.liveRuns(after, limit);
+  }
+
+  copy(known: ReadonlySet<string>): Promise<StoreCopy | null> {
+    return this.#inner.copy(known);
   }
 
   retain(nowMs: number): Promise<void> {

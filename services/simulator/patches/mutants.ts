@@ -23,8 +23,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("reads not held", 60, [
     `${HOST}/turn-loop.ts`,
-    "else if (seen <= this.#scene.commit.acked) leave();",
-    "else if (seen >= 0) leave();",
+    "if (seen <= commit.acked) leave();",
+    "if (seen >= 0) leave();",
   ]),
   mutant("owed tasks before they are durable", 1_000, [
     `${HOST}/timekeeper.ts`,
@@ -69,6 +69,16 @@ export const MUTANTS: readonly Mutant[] = [
     'if (signalId !== "" && run.signalIds.includes(signalId)) return REPEATED;',
     "",
   ]),
+  mutant("de-duplication of retries off", 20, [
+    `${RUN}/commands/retry.ts`,
+    "(earlier) => earlier.requestId === requestId",
+    "(earlier) => earlier.epoch < 0",
+  ]),
+  mutant("only the newest retry is remembered", 100, [
+    `${RUN}/evolve-run.ts`,
+    "if (run.retries.length > RETRIES_KEPT_MAX)",
+    "if (run.retries.length > 1)",
+  ]),
   mutant("start without a look at its key", 10, [
     `${HOST}/decider.ts`,
     'command.idempotencyKey === "" ? undefined :',
@@ -95,8 +105,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "replay skips nothing",
     60,
-    [`${HOST}/recovery.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
-    [`${HOST}/recovery.ts`, "if (actor.position > record.position) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position >= record.position && !actor.dirty) return;", ""],
+    [`${HOST}/replay.ts`, "if (actor.position > record.position) return;", ""],
   ),
   mutant("resume empty", 20, [`${RUN}/resume.ts`, "if (run.endedMs !== 0) return;", 'if (run.runId !== "") return;']),
   mutant("timers not re-armed", 20, [`${RUN}/resume.ts`, "if (dueMs > 0) ", "if (dueMs < 0) "]),
@@ -107,7 +117,6 @@ export const MUTANTS: readonly Mutant[] = [
     "    this.#scene.store.flush((outcome) => {",
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
-  mutant("keys not restored", 10, [`${HOST}/recovery.ts`, 'if (key !== "") ', 'if (key === "?") ']),
   // Children, and messages between runs
   mutant("de-duplication of messages off", 20, [
     WAYS,
@@ -129,12 +138,8 @@ export const MUTANTS: readonly Mutant[] = [
     "    this.#inFlight = turn;\n",
     "    this.#scene.performed(turn);\n    this.#inFlight = turn;\n",
   ]),
-  mutant("messages not read back", 10, [
-    `${HOST}/recovery.ts`,
-    "this.#memory.ways.replay(event, record.position);",
-    "",
-  ]),
-  mutant("messages not restored from the checkpoint", 20, [`${HOST}/recovery.ts`, "  memory.ways.restore();\n", ""]),
+  mutant("messages not read back", 10, [`${HOST}/replay.ts`, "this.memory.ways.replay(event, record.position);", ""]),
+  mutant("messages not restored from the checkpoint", 20, [`${HOST}/replay.ts`, "    memory.ways.restore();\n", ""]),
   mutant("messages not sent after a take-over", 20, [`${HOST}/shard.ts`, "    serving.outbox.takeOver();\n", ""]),
   mutant("numbers of messages not in the checkpoint", 20, [
     `${HOST}/checkpoint.ts`,
@@ -161,6 +166,12 @@ export const MUTANTS: readonly Mutant[] = [
       "if (childOf(run, index, item) === null)",
     ],
   ),
+  mutant("definitions not stored", 20, [
+    `${HOST}/checkpoint.ts`,
+    "this.#pins = memory.plans.upTo(this.#target);",
+    "this.#pins = [];",
+  ]),
+  mutant("keys not restored", 10, [`${HOST}/replay.ts`, 'if (key !== "") ', 'if (key === "?") ']),
   // Large payloads
   mutant("a blob that cannot be read counted as lost", 60, [
     `${HOST}/blob-texts.ts`,
@@ -183,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (!stepIsReadable(decision, run, step, step.reads)) return;",
     "",
   ]),
-  // I7, I8, I9
+  // I7, I8, I9, progress
   mutant("one queue for all tenants", 1000, [
     `${HOST}/mailbox.ts`,
     ".push(letter.command.tenant, letter)",
@@ -194,7 +205,12 @@ export const MUTANTS: readonly Mutant[] = [
     "turn.reply(letter.origin, done(letter.ref, command.runId, false, 1))",
     "refuse(letter, workflowNotFound(command), turn)",
   ]),
-  mutant("mailbox without a bound", 200, [`${HOST}/shard.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
+  mutant("watchers not told of changes", 60, [
+    `${HOST}/watches.ts`,
+    "      for (const watcher of run.watchers) watcher.isBehind = true;\n",
+    "",
+  ]),
+  mutant("mailbox without a bound", 200, [`${HOST}/intake.ts`, "starts >= MAILBOX_STARTS_MAX", "false"]),
 ];
 
 function mutant(name: string, seedsMax: number, ...changes: (readonly [string, string, string])[]): Mutant {

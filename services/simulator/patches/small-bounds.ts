@@ -23,6 +23,9 @@ export const SMALL_BOUNDS: readonly Patch[] = [
   bound(LIMITS, "BLOB_TEXT_BYTES_MAX = 64 * 1024 * 1024;", "80_000;"),
   bound(LIMITS, "LOADS_MAX = 4;", "1;"),
   bound("shared/core/run/blobs.ts", "BLOBS_READ_BYTES_MAX = 32 * 1024 * 1024;", "80_000;"),
+  bound(LIMITS, "LIST_BYTES_MAX = 2 * 1024 * 1024;", "2 * 1024;"),
+  bound(LIMITS, "WATCH_SMALL_BYTES = 64 * 1024;", "512;"),
+  bound(LIMITS, "WATCH_BYTES_PER_SECOND = 2 * 1024 * 1024;", "8 * 1024;"),
   bound("shared/core/run/decision.ts", "COMMAND_EVENTS_MAX = 256;", "6;"),
   bound("shared/core/run/commands/signal.ts", "SIGNALS_BUFFERED_MAX = 1000;", "4;"),
 ];

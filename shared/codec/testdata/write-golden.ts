@@ -40,7 +40,9 @@ function variedRuns(): RunState[] {
   for (const [definition, history] of fc.sample(fc.tuple(arbitraryDefinition, arbitraryHistory), { numRuns: 2000, seed: SEED })) {
     const run = play(compilePlan(definition), history, () => {}, varied.length % 3 === 1 ? PARENT : null);
     if (run === undefined) continue;
-    const parts = [`run ${run.status}`, ...run.steps.flatMap(partsOf), ...run.signals.map(() => "signal")];
+    const parts = [`run ${run.status}`, ...run.steps.flatMap(partsOf)];
+    if (run.signals.length > 0) parts.push("signal");
+    if (run.retries.length > 0) parts.push("retry");
     if (run.parent !== null) parts.push("parent");
     if (run.children !== null) parts.push("children");
     if (parts.every((part) => seen.has(part))) continue;

@@ -9,7 +9,9 @@ import type { Plan } from "../plan/plan.ts";
 import { SIGNALS_BUFFERED_MAX } from "./commands/signal.ts";
 import { decide } from "./decide.ts";
 import { evolve } from "./evolve.ts";
+import { RETRIES_KEPT_MAX } from "./evolve-run.ts";
 import { SIGNAL_IDS_MAX } from "./evolve-signal.ts";
+import { RUN_STATE_BYTES_MAX } from "./state-size.ts";
 import { makeDecision, makePlan, makeStep } from "./testdata/make-plan.ts";
 
 const NOW_MS = 1_000_000;
@@ -188,6 +190,100 @@ describe("signals", () => {
       "id1",
       `id${SIGNAL_IDS_MAX}`,
     ]);
+  });
+});
+
+describe("retries", () => {
+  const retry = (requestId: string): RunCommand => ({ type: "retry", ...TO, requestId });
+  const terminate: RunCommand = { type: "terminate", ...TO, reason: "" };
+
+  it("I3: a repeated one opens no other epoch, however many others came in between, and gets the first answer", () => {
+    const run = brought([START, terminate, retry("first"), terminate, retry("second"), terminate]);
+    for (const [requestId, epoch] of [
+      ["first", 2],
+      ["second", 3],
+    ] as const) {
+      const decision = makeDecision(PLAN, run, { nowMs: NOW_MS, seed: 1 });
+      expect(decide(decision, retry(requestId))).toEqual({ type: "done", repeated: true, epoch });
+      expect(decision.events).toEqual([]);
+    }
+  });
+
+  it("I9: so many are remembered, the newest ones", () => {
+    const run = brought([START, terminate]);
+    if (run === undefined) throw new Error("There is no run.");
+    for (let epoch = 2; epoch <= RETRIES_KEPT_MAX + 2; epoch++)
+      evolve(run, { type: "run-retried", runId: TO.runId, epoch, requestId: `id${epoch}` }, NOW_MS);
+    evolve(run, { type: "run-retried", runId: TO.runId, epoch: RETRIES_KEPT_MAX + 3, requestId: "" }, NOW_MS);
+    expect(run.retries.length).toBe(RETRIES_KEPT_MAX);
+    expect(run.retries[0]).toEqual({ requestId: "id3", epoch: 3 });
+  });
+});
+
+describe("a run that grows", () => {
+  const LARGE = json(JSON.stringify("x".repeat(60_000)));
+  // As many items as one list may hold of these, in as many steps as it takes.
+  const items = Math.floor(PAYLOAD_BYTES_MAX / 60_010);
+  const lists = Array.from({ length: Math.ceil(RUN_STATE_BYTES_MAX / 60_000 / items) }, (_, list) =>
+    makeStep(`each${list}`, { forEach: "input", maxConcurrency: 1000 }),
+  );
+  const count = lists.length * items;
+  const plan = makePlan(lists);
+  const start: RunCommand = { ...START, input: json(JSON.stringify(Array.from({ length: items }, () => 1))) };
+  // A command begins only so many items; the others follow.
+  const begun: RunCommand[] = [
+    start,
+    ...Array.from({ length: 8 }, (): RunCommand => ({ type: "advance", ...TO, lost: [] })),
+  ];
+  const results = Array.from({ length: count }, (_, at): RunCommand => {
+    const place = { step: Math.floor(at / items), item: at % items };
+    const result = { ...TOKEN, ...place, outcome: { type: "completed", output: LARGE } } as const;
+    return { type: "result", ...TO, result };
+  });
+  const signal: RunCommand = { type: "signal", ...TO, signalId: "", name: "go", payload: LARGE };
+  const cancel: RunCommand = { type: "cancel", ...TO, reason: "" };
+
+  it("I9: fails when it holds more than it may, and its open attempts are called back", () => {
+    let run = brought(begun, plan);
+    let taken = 0;
+    for (const command of results) {
+      if (run?.endedMs !== 0) break;
+      const decision = makeDecision(plan, run, { nowMs: NOW_MS, seed: 1 });
+      decide(decision, command);
+      run = decision.run;
+      taken++;
+      const withdraws = decision.reactions.some(({ type }) => type === "withdraw");
+      expect(withdraws).toBe(run?.status === "failed");
+    }
+    expect(taken).toBeLessThan(count);
+    expect(run).toMatchObject({
+      status: "failed",
+      failure: { step: -1, item: -1, failure: { code: "RUN_TOO_LARGE", class: "permanent" } },
+    });
+    expect(run?.stateBytes).toBeLessThan(RUN_STATE_BYTES_MAX + 2 * LARGE.length);
+  });
+
+  it("I9: is not made to fail by signals nobody asked for: these are refused", () => {
+    const nearlyFull = results.slice(0, Math.floor((RUN_STATE_BYTES_MAX - count * 1_000) / 60_300));
+    const decision = makeDecision(plan, brought([...begun, ...nearlyFull], plan), { nowMs: NOW_MS, seed: 1 });
+    expect(decision.run?.status).toBe("running");
+    let decided = decide(decision, signal);
+    for (let sent = 0; sent < 100 && !("code" in decided); sent++) decided = decide(decision, signal);
+    expect(decided).toMatchObject({ code: "SIGNAL_BUFFER_FULL", retryDelayMs: 1000 });
+    expect(decision.run?.status).toBe("running");
+  });
+
+  it("ends cancelled, however large, when it was asked to", () => {
+    const cancelAt = Math.floor(RUN_STATE_BYTES_MAX / 60_300) - 20;
+    const way = [...begun, ...results.slice(0, cancelAt), cancel, ...results.slice(cancelAt)];
+    const run = brought(way, plan);
+    expect(run?.status).toBe("cancelled");
+    expect(run?.stateBytes).toBeGreaterThan(RUN_STATE_BYTES_MAX);
+  });
+
+  it("fails at once when it is retried", () => {
+    const run = brought([...begun, ...results, { type: "retry", ...TO, requestId: "" }], plan);
+    expect(run).toMatchObject({ epoch: 2, status: "failed", failure: { failure: { code: "RUN_TOO_LARGE" } } });
   });
 });
 

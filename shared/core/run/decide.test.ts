@@ -72,7 +72,11 @@ describe("a command of another tenant", () => {
     const token = { runId: RUN, epoch: 1, step: 0, item: -1, attempt: 1 };
     const outcome = { type: "completed", output: json("2") } as const;
     const result = { ...token, outcome, worker: workerName("w@1"), startedMs: 0, logs: null };
-    expect(decide(decision, { type: "result", tenant, runId: RUN, result })).toEqual({ type: "done", repeated: false });
+    expect(decide(decision, { type: "result", tenant, runId: RUN, result })).toEqual({
+      type: "done",
+      repeated: false,
+      epoch: 0,
+    });
     expect(decision.run?.status).toBe("completed");
   });
 });

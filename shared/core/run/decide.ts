@@ -1,4 +1,5 @@
 // Decides what a command means for a run. Never throws for bad input, never waits; touches nothing but the decision.
+import type { Failure } from "@millrace/model/failure.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { RunCommand, StartRun } from "@millrace/model/run-commands.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
@@ -11,7 +12,8 @@ import { retry } from "./commands/retry.ts";
 import { signal } from "./commands/signal.ts";
 import { start } from "./commands/start.ts";
 import { timerDue } from "./commands/timer-due.ts";
-import { type Decided, type Decision, DONE, REPEATED } from "./decision.ts";
+import { type Decided, type Decision, DONE, failRun, REPEATED, WHOLE_RUN } from "./decision.ts";
+import { RUN_STATE_BYTES_MAX } from "./state-size.ts";
 
 /** Adds events and reactions to `decision`, or says why the command is refused and adds nothing. */
 export function decide(decision: Decision, command: RunCommand): Decided {
@@ -20,8 +22,25 @@ export function decide(decision: Decision, command: RunCommand): Decided {
   // A result names its attempt by token; after a reconnect nobody but the run knows whose it was.
   const foreign = command.type !== "result" && run?.tenant !== command.tenant;
   if (run === undefined || foreign) return unknownRun(command);
-  return decideKnown(decision, run, command);
+  const decided = decideKnown(decision, run, command);
+  if (!("code" in decided)) failIfTooLarge(decision, run);
+  return decided;
 }
+
+/** A run that holds too much ends here instead of growing on (I9). One that is being cancelled ends by itself. */
+function failIfTooLarge(decision: Decision, run: RunState): void {
+  if (run.stateBytes <= RUN_STATE_BYTES_MAX || run.endedMs !== 0 || run.status === "cancelling") return;
+  failRun(decision, run, WHOLE_RUN, TOO_LARGE);
+}
+
+const TOO_LARGE: Failure = {
+  code: "RUN_TOO_LARGE",
+  class: "permanent",
+  message: `The run holds more than ${RUN_STATE_BYTES_MAX} bytes of payloads, logs and attempts.`,
+  guidance:
+    "Let steps return less, store large data elsewhere, log less, or split long lists over several runs; then start a new run.",
+  retryAfterMs: 0,
+};
 
 function decideKnown(decision: Decision, run: RunState, command: Exclude<RunCommand, StartRun>): Decided {
   switch (command.type) {

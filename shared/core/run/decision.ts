@@ -66,10 +66,12 @@ export type Decided = Done | Refusal;
 export interface Done {
   readonly type: "done";
   readonly repeated: boolean;
+  /** The epoch it was about; 0 = the run's newest. */
+  readonly epoch: number;
 }
 
-export const DONE: Done = { type: "done", repeated: false };
-export const REPEATED: Done = { type: "done", repeated: true };
+export const DONE: Done = { type: "done", repeated: false, epoch: 0 };
+export const REPEATED: Done = { type: "done", repeated: true, epoch: 0 };
 
 /** Records an event: it changes the state at once, so that the next decision sees it, and asks for its reactions. */
 export function emit(decision: Decision, event: RunEvent): RunState {

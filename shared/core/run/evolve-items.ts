@@ -3,6 +3,7 @@ import type { Payload } from "@millrace/model/payload.ts";
 import type { StepFannedOut, StepJoined } from "@millrace/model/run-events.ts";
 import type { RunState, TaskState } from "@millrace/model/run-state.ts";
 import { utf8Bytes } from "../expression/json-value.ts";
+import { itemsBytes } from "./state-size.ts";
 import { itemsOf } from "./task-state.ts";
 
 export function fannedOut(run: RunState, event: StepFannedOut, atMs: number): void {
@@ -17,6 +18,7 @@ export function fannedOut(run: RunState, event: StepFannedOut, atMs: number): vo
     completed: 0,
     outputBytes: 0,
   };
+  run.stateBytes += itemsBytes(event.items);
 }
 
 export function itemCompleted(run: RunState, step: number, output: Payload): void {

@@ -5,12 +5,19 @@ import { outcomeKnown } from "../retry/backoff.ts";
 import { abandoned } from "./evolve-task.ts";
 import { childOf } from "./open-children.ts";
 import { PENDING } from "./readiness.ts";
+import { stateBytesOf } from "./state-size.ts";
 
 export function cancelRequested(run: RunState, event: CancelRequested): void {
   run.status = "cancelling";
   run.reason = event.reason;
   run.cancelDeadlineMs = event.deadlineMs;
 }
+
+/**
+ * How many retries are remembered for de-duplication: people and bulk operations retry a run a few times, and whoever
+ * repeats a call does so before a hundred others were made.
+ */
+export const RETRIES_KEPT_MAX = 100;
 
 /** Attempts under way are given up: whether they took effect is unknown from here. */
 export function ended(run: RunState, event: RunEnded, atMs: number): void {
@@ -48,12 +55,19 @@ export function retried(run: RunState, event: RunRetried, atMs: number): void {
   run.reason = "";
   run.endedMs = 0;
   run.epochStartedMs = atMs;
-  run.retryRequestId = event.requestId;
+  remember(run, event);
   run.children = null;
   for (let step = 0; step < run.steps.length; step++) {
     const state = run.steps[step];
     if (state !== undefined) run.steps[step] = reopened(state, atMs);
   }
+  run.stateBytes = stateBytesOf(run);
+}
+
+function remember(run: RunState, { requestId, epoch }: RunRetried): void {
+  if (requestId === "") return;
+  run.retries.push({ requestId, epoch });
+  if (run.retries.length > RETRIES_KEPT_MAX) run.retries.shift();
 }
 
 function reopened(state: StepState, atMs: number): StepState {

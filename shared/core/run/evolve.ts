@@ -10,6 +10,8 @@ import { signalReceived, signalTaken } from "./evolve-signal.ts";
 import { abandoned, attemptCancelled, attemptFailed, stepCompleted, stepScheduled } from "./evolve-task.ts";
 import { childOf, removeChild } from "./open-children.ts";
 import { PENDING } from "./readiness.ts";
+import { failureBytes, taskBytes, textBytes } from "./state-size.ts";
+import { taskOf } from "./task-state.ts";
 
 /** What follows from `event`, recorded at `atMs`. `run` is undefined for `run-started` alone. */
 export function evolve(run: RunState | undefined, event: RunEvent, atMs: number): RunState {
@@ -22,17 +24,17 @@ export function evolve(run: RunState | undefined, event: RunEvent, atMs: number)
 function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number): void {
   switch (event.type) {
     case "step-scheduled":
-      return stepScheduled(run, event, atMs);
+      return changeTask(run, event, atMs, stepScheduled);
     case "child-ordered":
-      return childOrdered(run, event, atMs);
+      return changeTask(run, event, atMs, childOrdered);
     case "step-completed":
-      stepCompleted(run, event, atMs);
+      changeTask(run, event, atMs, stepCompleted);
       return removeChild(run, event.step, event.item);
     case "attempt-failed":
-      attemptFailed(run, event, atMs);
+      changeTask(run, event, atMs, attemptFailed);
       return removeChild(run, event.step, event.item);
     case "attempt-cancelled":
-      attemptCancelled(run, event, atMs);
+      changeTask(run, event, atMs, attemptCancelled);
       return removeChild(run, event.step, event.item);
     case "step-fanned-out":
       return fannedOut(run, event, atMs);
@@ -44,6 +46,7 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
       return;
     case "step-evaluated":
       run.steps[event.step] = { status: "done", sinceMs: atMs, endedMs: atMs, output: event.output };
+      run.stateBytes += textBytes(event.output);
       run.openSteps--;
       return;
     case "step-faulted":
@@ -53,6 +56,7 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
       return;
     case "step-woke":
       run.steps[event.step] = { status: "done", sinceMs: since(run, event.step, atMs), endedMs: atMs, output: NULL };
+      run.stateBytes += textBytes(NULL);
       run.openSteps--;
       return;
     case "step-waiting":
@@ -79,6 +83,18 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
   }
 }
 
+/** A task's part of the state is counted anew around whatever an event does to it. */
+function changeTask<Event extends { readonly step: number; readonly item: number }>(
+  run: RunState,
+  event: Event,
+  atMs: number,
+  fold: (run: RunState, event: Event, atMs: number) => void,
+): void {
+  const before = taskBytes(taskOf(run, event.step, event.item));
+  fold(run, event, atMs);
+  run.stateBytes += taskBytes(taskOf(run, event.step, event.item)) - before;
+}
+
 function started(event: RunStarted, atMs: number): RunState {
   return {
     runId: event.runId,
@@ -101,9 +117,10 @@ function started(event: RunStarted, atMs: number): RunState {
     steps: Array.from<StepState>({ length: event.stepCount }).fill(PENDING),
     openSteps: event.stepCount,
     openAttempts: 0,
+    stateBytes: textBytes(event.input),
     signals: [],
     signalIds: [],
-    retryRequestId: "",
+    retries: [],
     parent: event.parent,
     children: null,
   };
@@ -125,6 +142,7 @@ function faulted(run: RunState, event: StepFaulted, atMs: number): void {
       endedMs: atMs,
       failure: event.failure,
     };
+    run.stateBytes += failureBytes(event.failure);
   }
 }
 

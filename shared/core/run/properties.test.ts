@@ -11,6 +11,7 @@ import { nextDueMs } from "./due.ts";
 import { evolve } from "./evolve.ts";
 import { isSchedulable, isSettled } from "./readiness.ts";
 import { resume } from "./resume.ts";
+import { stateBytesOf } from "./state-size.ts";
 import { arbitraryDefinition } from "./testdata/arbitrary-definition.ts";
 import { arbitraryHistory, type Moved, openTasks, play, tasksOf } from "./testdata/arbitrary-history.ts";
 import { makeDecision } from "./testdata/make-plan.ts";
@@ -53,6 +54,13 @@ describe("whatever happens to a run", () => {
       });
     // 20 events that are no end, 5 ends, and a blob that was lost.
     expect(seen.size, [...seen].toSorted().join(", ")).toBe(26);
+  });
+
+  it("I5: what its state takes is what counting it anew gives", () => {
+    checkAlways(() => (moved) => {
+      const run = runOf(moved);
+      expect(run.stateBytes).toBe(stateBytesOf(run));
+    });
   });
 
   it("I8: a refused command leaves no trace", () => {

@@ -63,6 +63,8 @@ export class MemoryLog {
   #nextFault: MemoryFault | null = null;
   /** On its way and not durable yet. At most one a handle. */
   #pending = new Set<PendingAppend>();
+  /** Called whenever a record became durable. */
+  #watchers = new Set<() => void>();
   #held: { readonly append: PendingAppend; readonly clock: Clock }[] = [];
 
   /** What becomes of the next append that is not stale. Replaces a fault that has not struck yet; null takes it back. */
@@ -104,6 +106,14 @@ export class MemoryLog {
     if (frame === undefined) throw new RangeError(`No record is held at ${at}.`);
     const byte = Math.min(RECORD_HEADER_BYTES, frame.length - 1);
     frame[byte] = (frame[byte] ?? 0) ^ 1;
+  }
+
+  /** For `follow.ts`: calls back whenever a record became durable, until the returned function is called. */
+  watch(stored: () => void): () => void {
+    this.#watchers.add(stored);
+    return () => {
+      this.#watchers.delete(stored);
+    };
   }
 
   /** For `open.ts`: fences every older handle, cuts the torn tail off, and returns the new fence. */
@@ -211,6 +221,7 @@ export class MemoryLog {
     this.#frames.push(append.frame);
     this.#bytes += append.frame.length;
     this.#tail = append.next;
+    for (const stored of this.#watchers) stored();
   }
 }
 

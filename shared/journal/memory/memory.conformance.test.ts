@@ -1,5 +1,7 @@
 import { systemClock } from "@millrace/clock/system.ts";
 import { journalConformance } from "../conformance.ts";
+import { followConformance } from "../follow-conformance.ts";
+import { followMemoryJournal } from "./follow.ts";
 import { MemoryLog } from "./log.ts";
 import { openMemoryJournal } from "./open.ts";
 
@@ -22,6 +24,15 @@ journalConformance("memory", () => {
     doubtNextAppend: () => {
       log.failNext({ type: "unknown", written: true });
     },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+});
+
+followConformance("memory", () => {
+  const log = new MemoryLog();
+  return Promise.resolve({
+    open: () => openMemoryJournal(log, systemClock),
+    follow: (options) => followMemoryJournal(log, systemClock, options),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
 });

@@ -82,8 +82,7 @@ class MemoryJournal implements Journal {
         throw new JournalDamaged(`The record at ${at} cannot be read: ${why}.`);
       }
       if (at >= from) visit(decoded.record);
-      const { body: _, ...tail } = decoded.record;
-      previous = tail;
+      previous = decoded.record;
       if (at % RECORDS_A_STRETCH === 0) await this.#pause();
     }
   }

@@ -223,6 +223,39 @@ describe("what comes back", () => {
     });
   });
 
+  test("with every digit, if the client is told how to parse", async () => {
+    const digits = "12345678901234567890";
+    const payload = Buffer.from(`{"id":${digits},"n":1.5,"small":7}`);
+    const run = WireRun.fromPartial({ ...wire, input: payload, output: payload });
+    const step = TimelineStep.fromPartial({ input: payload, logs: payload, failedAttempts: [{ logs: payload }] });
+    const end = WireEnd.fromPartial({ status: RunStatus.COMPLETED, output: payload });
+    const starts: Buffer[] = [];
+    await using served = await serve({
+      startRun: (call: ServerUnaryCall<StartRunRequest, unknown>, reply: Reply<unknown>) => {
+        starts.push(call.request.input);
+        reply(null, { runId: "r1", repeatedStart: false, end });
+      },
+      getTimeline: (_call: unknown, reply: Reply<unknown>) => reply(null, { run, steps: [step] }),
+    });
+    expect((await served.client.getTimeline("r1")).run.input).toEqual({ id: Number(digits), n: 1.5, small: 7 });
+    // The example of ClientOptions.
+    const parsePayload = (text: string): unknown => {
+      const value: unknown = JSON.parse(text, (_key, part: unknown, { source = "" }: { source?: string } = {}) =>
+        !Number.isSafeInteger(part) && /^-?\d+$/.test(source) ? BigInt(source) : part,
+      );
+      return value;
+    };
+    const exact = createClient({ address: served.address, parsePayload });
+    const value = { id: 12345678901234567890n, n: 1.5, small: 7 };
+    expect(await exact.getTimeline("r1")).toMatchObject({
+      run: { input: value, output: value },
+      steps: [{ input: value, logs: value, failedAttempts: [{ logs: value }] }],
+    });
+    expect((await exact.runToEnd({ workflow: "w", input: JSON.rawJSON(digits) })).output).toEqual(value);
+    expect(starts.map(String)).toEqual([digits]);
+    exact.close();
+  });
+
   test("of lists: page after page", async () => {
     const tokens: string[] = [];
     await using served = await serve({
@@ -237,6 +270,52 @@ describe("what comes back", () => {
     for await (const run of served.client.listRuns({ status: "failed" })) ids.push(run.runId);
     expect(ids).toEqual(["r1", "r2", "r3"]);
     expect(tokens).toEqual(["", "t1", "t2"]);
+  });
+
+  test("of a step or an item alone, and what is left out", async () => {
+    const asked: unknown[] = [];
+    const omitted = { inputBytes: 0, outputBytes: 5_000_000, logsBytes: 0, progressBytes: 0 };
+    const step = TimelineStep.fromPartial({ step: "charge", item: 3, omitted });
+    await using served = await serve({
+      getTimeline: (call: ServerUnaryCall<unknown, unknown>, reply: Reply<unknown>) => {
+        asked.push(call.request);
+        reply(null, { run: wire, steps: [step] });
+      },
+    });
+    const { run, steps } = await served.client.getTimeline("r1", { step: "charge", item: 2 });
+    await served.client.getTimeline("r1", { brief: true, step: "charge" });
+    expect(asked).toEqual([
+      { runId: "r1", brief: false, step: "charge", item: 3 },
+      { runId: "r1", brief: true, step: "charge", item: 0 },
+    ]);
+    expect(steps[0]).toMatchObject({ item: 2, output: undefined, omitted });
+    expect(run.omitted).toBe(undefined);
+  });
+
+  test("of items: page after page", async () => {
+    const asked: unknown[] = [];
+    await using served = await serve({
+      listItems: (call: ServerUnaryCall<unknown, unknown>, reply: Reply<unknown>) => {
+        asked.push(call.request);
+        const items = [TimelineStep.fromPartial({ step: "charge", item: asked.length, status: StepStatus.FAILED })];
+        reply(null, { items, nextPageToken: asked.length < 3 ? `t${asked.length}` : "" });
+      },
+    });
+    const seen: unknown[] = [];
+    const filter = { step: "charge", statuses: ["failed", "retrying"], pageSize: 7 } as const;
+    for await (const { item, status: stands } of served.client.listItems("r1", filter)) seen.push([item, stands]);
+    expect(seen).toEqual([0, 1, 2].map((item) => [item, "failed"]));
+    const statuses = [StepStatus.FAILED, StepStatus.RETRYING];
+    expect(asked).toEqual(
+      ["", "t1", "t2"].map((pageToken) => ({
+        runId: "r1",
+        step: "charge",
+        statuses,
+        brief: false,
+        pageSize: 7,
+        pageToken,
+      })),
+    );
   });
 
   test("of workflows", async () => {

@@ -13,12 +13,13 @@ import {
   WorkflowServiceService,
 } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
 import { fastMethods } from "@millrace/rpc/wire/fast-methods.ts";
+import { type ParsePayload, parseJson } from "../parse-payload.ts";
 import { credentialsOf, type TlsFiles } from "../tls.ts";
 import { errorOfStart, type MillraceError } from "./millrace-error.ts";
 import { encodePayload } from "./payload.ts";
 import { type Run, type RunEnd, runEndOf, runOf, statusNumber } from "./run.ts";
 import { type RunRequest, StreamSubmitter, type Submitter, type SubmitterOptions } from "./submitter.ts";
-import { stepOf, type Timeline } from "./timeline.ts";
+import { type StepStatus, stepOf, stepStatusNumber, type Timeline, type TimelineStep } from "./timeline.ts";
 import { callUnary, type UnaryMethod } from "./unary-call.ts";
 import { watch } from "./watch.ts";
 
@@ -31,6 +32,18 @@ export interface ClientOptions {
   readonly tls?: TlsFiles;
   /** How long a call may take, retries included, ms. @default 10,000 */
   readonly timeoutMs?: number;
+  /**
+   * Makes values of the JSON texts of inputs, outputs and logs. JSON.parse rounds numbers beyond 2^53, so whoever needs
+   * each digit of them gives another function: here, integers that would be rounded become bigints. (To send such a
+   * number, write it as `JSON.rawJSON("12345678901234567890")`.)
+   *
+   *     (text) =>
+   *       JSON.parse(text, (_key, value, { source = "" }: { source?: string } = {}) =>
+   *         !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value)
+   *
+   * @default JSON.parse
+   */
+  readonly parsePayload?: (text: string) => unknown;
 }
 
 export interface StartedRun {
@@ -50,6 +63,26 @@ export interface RunFilter {
   readonly pageSize?: number;
 }
 
+export interface TimelineOptions {
+  /** Without payloads and logs. @default false */
+  readonly brief?: boolean;
+  /** Only this step and its items. */
+  readonly step?: string;
+  /** Only this item of `step`, from 0. */
+  readonly item?: number;
+}
+
+export interface ItemFilter {
+  /** Only items of this step. */
+  readonly step?: string;
+  /** Only items in one of these states. */
+  readonly statuses?: readonly StepStatus[];
+  /** Without payloads and logs. @default false */
+  readonly brief?: boolean;
+  /** How many items one call brings at most, 1 to 1,000. @default 1,000 */
+  readonly pageSize?: number;
+}
+
 /**
  * Millrace's API. Every method throws MillraceError: NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION … as the service
  * says, DEADLINE_EXCEEDED after `timeoutMs`. What can be repeated without harm is, while the server is out of reach or
@@ -65,11 +98,16 @@ export interface Client {
   /** A stream of starts and ends, for many runs. */
   submitter(options?: SubmitterOptions): Submitter;
   getRun(runId: string): Promise<Run>;
-  /** `brief`: without payloads and logs. */
-  getTimeline(runId: string, options?: { readonly brief?: boolean }): Promise<Timeline>;
+  /** What happened to a run, step by step. */
+  getTimeline(runId: string, options?: TimelineOptions): Promise<Timeline>;
+  /** The items of the run's `forEach` steps, in order: those of one step, in some states, or all. */
+  listItems(runId: string, filter?: ItemFilter): AsyncGenerator<TimelineStep, void, void>;
   /** Newest first, without input and output. */
   listRuns(filter?: RunFilter): AsyncGenerator<Run, void, void>;
-  /** The run as it is, again after every change, until its end. With `timeline`, its steps too, without payloads. */
+  /**
+   * The run as it is, again after every change, until its end; while it lives without an input of more than 64 KiB. With
+   * `timeline`, its steps too, without payloads.
+   */
   watchRun(
     runId: string,
     options?: { readonly timeline?: boolean; readonly signal?: AbortSignal },
@@ -106,6 +144,8 @@ const ADDRESS_DEFAULT = "127.0.0.1:7400";
 const TIMEOUT_MS_DEFAULT = 10_000;
 const RUN_TIMEOUT_MS_DEFAULT = 60_000;
 const PAGE_SIZE_DEFAULT = 100;
+/** Every page is a look at the whole run. */
+const ITEM_PAGE_SIZE_DEFAULT = 1_000;
 
 /** A client of one server for one tenant. It connects with the first call. */
 export function createClient(options: ClientOptions = {}): Client {
@@ -116,10 +156,12 @@ class GrpcClient implements Client {
   readonly #runs: RunServiceClient;
   readonly #metadata = new Metadata();
   readonly #timeoutMs: number;
+  readonly #parse: ParsePayload;
 
-  constructor({ address = ADDRESS_DEFAULT, tenant, tls, timeoutMs = TIMEOUT_MS_DEFAULT }: ClientOptions) {
+  constructor({ address = ADDRESS_DEFAULT, tenant, tls, ...options }: ClientOptions) {
     this.#runs = createRpcClient(RunServiceClient, address, credentialsOf(tls));
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+    this.#parse = options.parsePayload ?? parseJson;
     if (tenant !== undefined) this.#metadata.set("millrace-tenant", tenant);
   }
 
@@ -133,7 +175,7 @@ class GrpcClient implements Client {
     const request = { ...startOf(run), wait: true };
     const timeoutMs = options.timeoutMs ?? RUN_TIMEOUT_MS_DEFAULT;
     const { end } = await this.#call(RUNS.startRun, request, { timeoutMs });
-    return runEndOf(present(end, "StartRun"));
+    return runEndOf(present(end, "StartRun"), this.#parse);
   }
 
   async startRuns(runs: readonly RunRequest[]): Promise<(StartedRun | MillraceError)[]> {
@@ -145,17 +187,29 @@ class GrpcClient implements Client {
   }
 
   submitter(options: SubmitterOptions = {}): Submitter {
-    return new StreamSubmitter(() => this.#runs.submitRuns(this.#metadata), options);
+    return new StreamSubmitter(() => this.#runs.submitRuns(this.#metadata), this.#parse, options);
   }
 
   async getRun(runId: string): Promise<Run> {
     const { run } = await this.#call(RUNS.getRun, { runId });
-    return runOf(present(run, "GetRun"));
+    return runOf(present(run, "GetRun"), this.#parse);
   }
 
-  async getTimeline(runId: string, { brief = false }: { readonly brief?: boolean } = {}): Promise<Timeline> {
-    const { run, steps } = await this.#call(RUNS.getTimeline, { runId, brief });
-    return { run: runOf(present(run, "GetTimeline")), steps: steps.map(stepOf) };
+  async getTimeline(runId: string, options: TimelineOptions = {}): Promise<Timeline> {
+    const { brief = false, step = "", item = -1 } = options;
+    const answer = await this.#call(RUNS.getTimeline, { runId, brief, step, item: item + 1 });
+    return this.#timeline(answer, "GetTimeline");
+  }
+
+  async *listItems(runId: string, filter: ItemFilter = {}): AsyncGenerator<TimelineStep, void, void> {
+    const { step = "", statuses = [], brief = false, pageSize = ITEM_PAGE_SIZE_DEFAULT } = filter;
+    let pageToken = "";
+    do {
+      const request = { runId, step, statuses: statuses.map(stepStatusNumber), brief, pageSize, pageToken };
+      const page = await this.#call(RUNS.listItems, request);
+      for (const item of page.items) yield stepOf(item, this.#parse);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
   }
 
   async *listRuns(filter: RunFilter = {}): AsyncGenerator<Run, void, void> {
@@ -170,7 +224,7 @@ class GrpcClient implements Client {
         pageToken,
       };
       const page = await this.#call(RUNS.listRuns, request);
-      for (const run of page.runs) yield runOf(run);
+      for (const run of page.runs) yield runOf(run, this.#parse);
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
   }
@@ -180,9 +234,7 @@ class GrpcClient implements Client {
     { timeline = false, signal }: { readonly timeline?: boolean; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Timeline, void, void> {
     const open = (): ClientReadableStream<WatchRunResponse> => this.#runs.watchRun({ runId, timeline }, this.#metadata);
-    for await (const { run, steps } of watch(open, signal)) {
-      yield { run: runOf(present(run, "WatchRun")), steps: steps.map(stepOf) };
-    }
+    for await (const state of watch(open, signal)) yield this.#timeline(state, "WatchRun");
   }
 
   async signalRun(
@@ -248,6 +300,10 @@ class GrpcClient implements Client {
 
   close(): void {
     this.#runs.close();
+  }
+
+  #timeline({ run, steps }: WatchRunResponse, call: string): Timeline {
+    return { run: runOf(present(run, call), this.#parse), steps: steps.map((step) => stepOf(step, this.#parse)) };
   }
 
   #call<Request, Response>(

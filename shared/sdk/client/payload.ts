@@ -1,3 +1,5 @@
+import type { ParsePayload } from "../parse-payload.ts";
+
 /** A JSON value as a payload's bytes; `undefined` is null, which is no bytes. Throws TypeError for what is not JSON. */
 export function encodePayload(value: unknown): Buffer {
   if (value === undefined) return Buffer.alloc(0);
@@ -8,8 +10,6 @@ export function encodePayload(value: unknown): Buffer {
 }
 
 /** A payload's value; no bytes are `undefined`. */
-export function decodePayload(bytes: Buffer): unknown {
-  if (bytes.length === 0) return undefined;
-  const value: unknown = JSON.parse(bytes.toString());
-  return value;
+export function decodePayload(bytes: Buffer, parse: ParsePayload): unknown {
+  return bytes.length === 0 ? undefined : parse(bytes.toString());
 }

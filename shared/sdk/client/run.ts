@@ -6,6 +6,7 @@ import {
   type RunEnd as WireEnd,
   type Run as WireRun,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import type { ParsePayload } from "../parse-payload.ts";
 import { decodePayload } from "./payload.ts";
 
 /** Why an attempt, a step or a run failed. */
@@ -17,6 +18,21 @@ export interface Failure {
   readonly message: string;
   /** What to do about it; may be empty. */
   readonly guidance: string;
+}
+
+/** What an answer leaves out, so that it is not taken for empty. */
+export interface Omitted {
+  /** Sizes of payloads, bytes; 0 = it is not left out. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly logsBytes: number;
+  readonly progressBytes: number;
+  /** Failed attempts, and with them the counts of errors. */
+  readonly failedAttempts: number;
+  /** Whether message and guidance of the failure are cut. */
+  readonly failureTexts: boolean;
+  /** Items of a `forEach` step; `listItems` brings them. */
+  readonly items: number;
 }
 
 /** One execution of a workflow. */
@@ -31,9 +47,9 @@ export interface Run {
   readonly startTime: Date;
   /** Undefined while it lives. */
   readonly endTime: Date | undefined;
-  /** Undefined in lists. */
+  /** Undefined in lists, and where `omitted` says so. */
   readonly input: unknown;
-  /** Undefined unless completed. */
+  /** Undefined unless completed, in lists, and where `omitted` says so. */
   readonly output: unknown;
   /** Why it failed; while it retries, the newest error. */
   readonly failure: Failure | undefined;
@@ -46,6 +62,8 @@ export interface Run {
   readonly idempotencyKey: string;
   readonly stepsTotal: number;
   readonly stepsSettled: number;
+  /** What is left out here; undefined = nothing. Lists say nothing of payloads. */
+  readonly omitted: Omitted | undefined;
 }
 
 /** How a run ended. */
@@ -78,7 +96,7 @@ export function statusNumber(status: RunStatus | undefined): Status {
   return (status === undefined ? undefined : STATUS_NUMBERS.get(status)) ?? Status.UNSPECIFIED;
 }
 
-export function runOf(wire: WireRun): Run {
+export function runOf(wire: WireRun, parse: ParsePayload): Run {
   return {
     runId: wire.runId,
     workflow: wire.workflow,
@@ -88,8 +106,8 @@ export function runOf(wire: WireRun): Run {
     tenant: wire.tenant,
     startTime: wire.startTime ?? new Date(0),
     endTime: wire.endTime,
-    input: decodePayload(wire.input),
-    output: decodePayload(wire.output),
+    input: decodePayload(wire.input, parse),
+    output: decodePayload(wire.output, parse),
     failure: failureOf(wire.failure),
     failedStep: wire.failedStep,
     reason: wire.reason,
@@ -98,12 +116,13 @@ export function runOf(wire: WireRun): Run {
     idempotencyKey: wire.idempotencyKey,
     stepsTotal: wire.stepsTotal,
     stepsSettled: wire.stepsSettled,
+    omitted: wire.omitted,
   };
 }
 
-export function runEndOf(wire: WireEnd): RunEnd {
+export function runEndOf(wire: WireEnd, parse: ParsePayload): RunEnd {
   const { runId, failedStep, endTimeMs } = wire;
-  const output = decodePayload(wire.output) ?? null;
+  const output = decodePayload(wire.output, parse) ?? null;
   const status = statusNameOf(wire.status);
   if (status === "running" || status === "paused" || status === "cancelling") {
     throw new Error(`The server sent the end of run ${runId}, which is ${status}.`);

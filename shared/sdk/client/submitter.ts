@@ -15,6 +15,7 @@ import {
   type RunEnd as WireEnd,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { backoffMs } from "../backoff.ts";
+import type { ParsePayload } from "../parse-payload.ts";
 import { errorOfCall, errorOfStart, isFailedCall, MillraceError } from "./millrace-error.ts";
 import { encodePayload } from "./payload.ts";
 import { type RunEnd, runEndOf } from "./run.ts";
@@ -111,6 +112,7 @@ interface Waiter {
 
 export class StreamSubmitter implements Submitter {
   readonly #open: OpenSubmit;
+  readonly #parse: ParsePayload;
   readonly #options: SubmitterOptions;
   readonly #pendingMax: number;
   readonly #pending = new Map<number, Pending>();
@@ -128,8 +130,9 @@ export class StreamSubmitter implements Submitter {
   #failures = 0;
   #lastRef = 0;
 
-  constructor(open: OpenSubmit, options: SubmitterOptions) {
+  constructor(open: OpenSubmit, parse: ParsePayload, options: SubmitterOptions) {
     this.#open = open;
+    this.#parse = parse;
     this.#options = options;
     this.#pendingMax = options.pendingMax ?? PENDING_MAX_DEFAULT;
     if (!Number.isInteger(this.#pendingMax) || this.#pendingMax < 1 || this.#pendingMax > PENDING_MAX) {
@@ -261,7 +264,7 @@ export class StreamSubmitter implements Submitter {
   }
 
   #endAnswer(end: WireEnd): EndAnswer | undefined {
-    return this.#pending.delete(end.ref) ? { ref: end.ref, ...runEndOf(end) } : undefined;
+    return this.#pending.delete(end.ref) ? { ref: end.ref, ...runEndOf(end, this.#parse) } : undefined;
   }
 
   #letIn(): void {

@@ -3,8 +3,9 @@ import {
   type Attempt as WireAttempt,
   type TimelineStep as WireStep,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import type { ParsePayload } from "../parse-payload.ts";
 import { decodePayload } from "./payload.ts";
-import { type Failure, failureOf, type Run } from "./run.ts";
+import { type Failure, failureOf, type Omitted, type Run } from "./run.ts";
 
 const STATUS_NAMES = {
   [Status.UNSPECIFIED]: "unknown",
@@ -34,6 +35,8 @@ export interface FailedAttempt {
   readonly failure: Failure | undefined;
   /** What it logged: a list of lines, or undefined. */
   readonly logs: unknown;
+  /** What is left out here; undefined = nothing. */
+  readonly omitted: Omitted | undefined;
 }
 
 /** A step, or one item of it. */
@@ -46,14 +49,15 @@ export interface TimelineStep {
   readonly scheduleTime: Date | undefined;
   readonly startTime: Date | undefined;
   readonly endTime: Date | undefined;
-  /** How long its last attempt waited for a worker, and ran, ms. */
+  /** How long its last attempt waited for a worker, and ran, ms. Of a `forEach` step: the longest wait of an item. */
   readonly queueMs: number;
   readonly runMs: number;
   /** `name@build` of the worker that settled it. */
   readonly worker: string;
+  /** Of a `forEach` step: those of all its items. */
   readonly attempts: number;
   readonly maxAttempts: number;
-  /** Undefined when there is none yet, or it was left out. */
+  /** Undefined when there is none yet, and where `omitted` says so. */
   readonly input: unknown;
   readonly output: unknown;
   readonly failure: Failure | undefined;
@@ -67,17 +71,36 @@ export interface TimelineStep {
   readonly logs: unknown;
   /** What the running attempt last reported, or undefined. */
   readonly progress: unknown;
+  /** Of a `forEach` step: how many items there are, and where they are. The others are pending. */
   readonly itemsTotal: number;
   readonly itemsCompleted: number;
+  readonly itemsFailed: number;
+  readonly itemsRetrying: number;
+  readonly itemsRunning: number;
+  readonly itemsQueued: number;
+  readonly itemsAbandoned: number;
+  /** What is left out here; undefined = nothing. */
+  readonly omitted: Omitted | undefined;
 }
 
-/** A run and its steps in topological order, each `forEach` step followed by its items. */
+/**
+ * A run and its steps in topological order, each `forEach` step followed by its items: at most 1,000 of them, those that
+ * failed or retry first. `omitted` of the step says how many are left out; `listItems` brings all.
+ */
 export interface Timeline {
   readonly run: Run;
   readonly steps: readonly TimelineStep[];
 }
 
-export function stepOf(wire: WireStep): TimelineStep {
+const STATUS_NUMBERS: ReadonlyMap<StepStatus, Status> = new Map(
+  Object.values(Status).map((number) => [STATUS_NAMES[number], number] as const),
+);
+
+export function stepStatusNumber(status: StepStatus): Status {
+  return STATUS_NUMBERS.get(status) ?? Status.UNSPECIFIED;
+}
+
+export function stepOf(wire: WireStep, parse: ParsePayload): TimelineStep {
   return {
     step: wire.step,
     item: wire.item - 1,
@@ -91,21 +114,27 @@ export function stepOf(wire: WireStep): TimelineStep {
     worker: wire.worker,
     attempts: wire.attempts,
     maxAttempts: wire.maxAttempts,
-    input: decodePayload(wire.input),
-    output: decodePayload(wire.output),
+    input: decodePayload(wire.input, parse),
+    output: decodePayload(wire.output, parse),
     failure: failureOf(wire.failure),
-    failedAttempts: wire.failedAttempts.map(attemptOf),
+    failedAttempts: wire.failedAttempts.map((attempt) => attemptOf(attempt, parse)),
     errors: wire.errors.map(({ code, message, count }) => ({ code, message, count })),
     dueTime: wire.dueTime,
-    logs: decodePayload(wire.logs),
-    progress: decodePayload(wire.progress),
+    logs: decodePayload(wire.logs, parse),
+    progress: decodePayload(wire.progress, parse),
     itemsTotal: wire.itemsTotal,
     itemsCompleted: wire.itemsCompleted,
+    itemsFailed: wire.itemsFailed,
+    itemsRetrying: wire.itemsRetrying,
+    itemsRunning: wire.itemsRunning,
+    itemsQueued: wire.itemsQueued,
+    itemsAbandoned: wire.itemsAbandoned,
+    omitted: wire.omitted,
   };
 }
 
-function attemptOf(wire: WireAttempt): FailedAttempt {
-  const { attempt, scheduleTime, startTime, endTime, worker } = wire;
-  const logs = decodePayload(wire.logs);
-  return { attempt, scheduleTime, startTime, endTime, worker, failure: failureOf(wire.failure), logs };
+function attemptOf(wire: WireAttempt, parse: ParsePayload): FailedAttempt {
+  const { attempt, scheduleTime, startTime, endTime, worker, omitted } = wire;
+  const logs = decodePayload(wire.logs, parse);
+  return { attempt, scheduleTime, startTime, endTime, worker, failure: failureOf(wire.failure), logs, omitted };
 }

@@ -6,6 +6,7 @@
 import type { Clock } from "@millrace/clock/clock.ts";
 import { PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { Task, TaskHeartbeat, TaskRef, TaskResult } from "@millrace/rpc/generated/millrace/v1/workers.ts";
+import type { ParsePayload } from "../parse-payload.ts";
 import { Attempt, type AttemptHost, attemptKey, jsonText, NO_BYTES, type TaskContext } from "./attempt.ts";
 import { failureOfCode, failureOfThrown } from "./task-errors.ts";
 
@@ -27,6 +28,8 @@ const STACK_CHARACTERS_MAX = 4_096;
 export interface AttemptPoolOptions {
   readonly clock: Clock;
   readonly handlers: ReadonlyMap<string, StoredHandler>;
+  /** Makes values of tasks' inputs. */
+  readonly parse: ParsePayload;
   /** An attempt has a result to send. */
   readonly finished: (result: TaskResult) => void;
 }
@@ -34,6 +37,7 @@ export interface AttemptPoolOptions {
 export class AttemptPool implements AttemptHost {
   readonly #clock: Clock;
   readonly #handlers: ReadonlyMap<string, StoredHandler>;
+  readonly #parse: ParsePayload;
   readonly #finished: (result: TaskResult) => void;
   readonly #held = new Map<string, Attempt>();
   /** Attempts whose handlers asked for a signal: only they need to hear of their deadline. */
@@ -49,6 +53,7 @@ export class AttemptPool implements AttemptHost {
   constructor(options: AttemptPoolOptions) {
     this.#clock = options.clock;
     this.#handlers = options.handlers;
+    this.#parse = options.parse;
     this.#finished = options.finished;
   }
 
@@ -178,7 +183,7 @@ export class AttemptPool implements AttemptHost {
     attempt.status = "running";
     let value: unknown;
     try {
-      const input: unknown = task.input.length === 0 ? null : JSON.parse(task.input.toString());
+      const input: unknown = task.input.length === 0 ? null : this.#parse(task.input.toString());
       // A view into its frame, which would stay in memory as long as the attempt.
       task.input = NO_BYTES;
       value = handler(input, attempt);

@@ -34,6 +34,12 @@ const QUIET_MS = 100;
 /** A stream that lived this long was a good one: the next failure starts from the shortest wait, ms. */
 const STEADY_MS = 5_000;
 
+/**
+ * The longest wait for the next try of a worker that has attempts or results in its hands, ms: a server that was started
+ * anew keeps them for it for 1.5 s (docs/worker-protocol.md).
+ */
+const HOLDING_WAIT_MS_MAX = 1_000;
+
 const NO_RESULTS: TaskResult[] = [];
 
 export interface ConnectionOptions {
@@ -257,7 +263,7 @@ export class Connection {
     }
     const { clock, disconnected } = this.#options;
     this.#failures = session.welcomed && clock.monotonicMs() - session.openedMs >= STEADY_MS ? 0 : this.#failures + 1;
-    const retryMs = backoffMs(this.#failures, clock.random32());
+    const retryMs = backoffMs(this.#failures, clock.random32(), this.#idle() ? undefined : HOLDING_WAIT_MS_MAX);
     disconnected(end.type === "lost" ? end.reason : "the server ended the stream", retryMs);
     // `disconnected` may have stopped the worker.
     if (!this.#over) this.#cancelRetry = clock.after(retryMs, () => this.open());

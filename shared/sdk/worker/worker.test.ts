@@ -67,6 +67,23 @@ const failureOf = (result: TaskResult | undefined) =>
   result?.outcome?.$case === "failure" ? result.outcome.value : undefined;
 
 describe("a worker", () => {
+  test("hands on every digit of its input, if it is told how to parse", async () => {
+    await using server = await startWorkerServer();
+    const parsePayload = (text: string): unknown => {
+      const value: unknown = JSON.parse(text, (_key, part: unknown, { source = "" }: { source?: string } = {}) =>
+        typeof part === "number" ? JSON.rawJSON(source) : part,
+      );
+      return value;
+    };
+    await using working = new Working(server, { parsePayload });
+    working.worker.handle("test", (input) => input);
+    const stream = await working.on(server);
+    const input = Buffer.from('{"id":12345678901234567890,"n":1.50}');
+    stream.hand(testTask({ input }));
+    const result = await stream.until("a result", () => stream.results[0]);
+    expect(result.outcome).toEqual({ $case: "output", value: input });
+  });
+
   test("says who it is, grants its capacity, and answers tasks with their outputs", async () => {
     await using server = await startWorkerServer();
     await using working = new Working(server, { capacity: 7 });

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Clock } from "@millrace/clock/clock.ts";
 import { systemClock } from "@millrace/clock/system.ts";
+import { parseJson } from "../parse-payload.ts";
 import { credentialsOf, type TlsFiles } from "../tls.ts";
 import type { TaskContext } from "./attempt.ts";
 import { AttemptPool, type StoredHandler } from "./attempt-pool.ts";
@@ -33,6 +34,11 @@ export interface WorkerOptions {
   readonly capacity?: number;
   /** How to reach a server that speaks TLS. @default none: plain text */
   readonly tls?: TlsFiles;
+  /**
+   * Makes values of the JSON texts of tasks' inputs. JSON.parse rounds numbers beyond 2^53: a worker that hands IDs on may
+   * want them as they are written. @default JSON.parse
+   */
+  readonly parsePayload?: (text: string) => unknown;
   /** Called after each greeting by a server, with its name for the stream. */
   readonly onConnected?: (session: string) => void;
   /** Called when a stream broke; the next one is tried in `retryMs`. */
@@ -97,6 +103,7 @@ class StreamWorker implements Worker {
     this.#pool = new AttemptPool({
       clock: this.#clock,
       handlers: this.#handlers,
+      parse: options.parsePayload ?? parseJson,
       finished: (result) => this.#connection?.add(result),
     });
     this.closed = this.#closed.promise;

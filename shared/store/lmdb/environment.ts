@@ -1,7 +1,7 @@
 // The LMDB environments of a store, one file each:
 //
-//   main.mdb                  live runs, their lists and timers, small rows, what the last checkpoint says, the redo of
-//                             the last slice
+//   main.mdb                  live runs, their lists and timers, rows of the shard's own, what the last checkpoint says,
+//                             the redo of the last slice
 //   history-2026-09-24.mdb    runs that ended on this UTC day, and their lists
 //   keys-2026-09-24.mdb       idempotency keys of runs started on this UTC day
 //

@@ -1,4 +1,5 @@
 // What an environment says of itself: how far it is, and in the main one what the last checkpoint says of the shard.
+import { randomBytes } from "node:crypto";
 import { position, term } from "@millrace/model/ids.ts";
 import type { CheckpointMeta } from "../store.ts";
 import { unseal } from "./envelope.ts";
@@ -7,7 +8,9 @@ import type { Bytes, MainEnvironment } from "./environment.ts";
 export const SLICE_FACT = Buffer.from("slice");
 export const AHEAD_FACT = Buffer.from("ahead");
 export const META_FACT = Buffer.from("meta");
-const META_HEADER_BYTES = 4 * 8;
+/** Names this very sequence of slices: a store that was copied goes on under a name of its own. */
+const LINEAGE_FACT = Buffer.from("lineage");
+const META_BYTES = 4 * 8;
 
 /** The number of the last slice an environment holds; 0 = none. */
 export function sliceNumberOf(facts: Bytes): number {
@@ -17,6 +20,18 @@ export function sliceNumberOf(facts: Bytes): number {
 /** Whether slices were written since the last completed checkpoint. */
 export function aheadOf(main: MainEnvironment): boolean {
   return main.facts.get(AHEAD_FACT)?.[0] === 1;
+}
+
+/** The name of the main environment's sequence of slices; given to it if it has none. */
+export function lineageOf(main: MainEnvironment): string {
+  return main.facts.get(LINEAGE_FACT)?.toString() ?? renewLineage(main);
+}
+
+/** Says that from here on slices are not those of the store this one was copied from. */
+export function renewLineage(main: MainEnvironment): string {
+  const lineage = randomBytes(8).toString("hex");
+  main.facts.putSync(LINEAGE_FACT, Buffer.from(lineage));
+  return lineage;
 }
 
 /** What the last completed checkpoint says; null = there is none. Throws StoreDamaged. */
@@ -29,17 +44,15 @@ export function metaOf(main: MainEnvironment): CheckpointMeta | null {
     chain: bytes.readDoubleBE(8),
     term: term(bytes.readDoubleBE(16)),
     timeMs: bytes.readDoubleBE(24),
-    body: Buffer.from(bytes.subarray(META_HEADER_BYTES)),
   };
 }
 
 /** The meta's bytes, not yet sealed. */
 export function encodeMeta(meta: CheckpointMeta): Buffer {
-  const bytes = Buffer.allocUnsafe(META_HEADER_BYTES + meta.body.length);
+  const bytes = Buffer.allocUnsafe(META_BYTES);
   bytes.writeDoubleBE(meta.position, 0);
   bytes.writeDoubleBE(meta.chain, 8);
   bytes.writeDoubleBE(meta.term, 16);
   bytes.writeDoubleBE(meta.timeMs, 24);
-  bytes.set(meta.body, META_HEADER_BYTES);
   return bytes;
 }

@@ -19,6 +19,8 @@ import {
 
 /** Entries read from either end of each database of a file that looks whole. A few dozen pages, a millisecond or two. */
 const ENTRIES_MAX = 1000;
+/** … and no more bytes than this, for definitions may be large; whoever opens the store reads all of these. */
+const ENTRIES_BYTES_MAX = 4 * 1024 * 1024;
 
 interface Walk {
   readonly db: Bytes;
@@ -28,11 +30,15 @@ interface Walk {
 
 function probe(folder: string, file: string): void {
   const { environment, walks } = openFile(folder, file);
-  const limit = isShort(environment) ? Number.MAX_SAFE_INTEGER : ENTRIES_MAX;
+  const short = isShort(environment);
+  const limit = short ? Number.MAX_SAFE_INTEGER : ENTRIES_MAX;
   for (const { db, sealed } of walks) {
     for (const reverse of [false, true]) {
+      let bytes = 0;
       for (const { value } of db.getRange(reverse ? { reverse, limit, start: Buffer.alloc(64, 255) } : { limit })) {
         if (sealed) unseal(value, file, () => "an entry");
+        bytes += value.length;
+        if (bytes > ENTRIES_BYTES_MAX && !short) break;
       }
     }
   }

@@ -2,7 +2,7 @@
 // hands and comes back, so that the loop pays one copy of the bytes (under a microsecond a row) and the rest, sorting,
 // packing, B-trees and syncs, happens elsewhere.
 import { position, runId, type TenantId, tenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
-import type { CheckpointMeta, EndedRow, KeyRow, LiveIndex, LiveRow, ReopenedRow, Slice, SmallRow } from "../store.ts";
+import type { CheckpointMeta, EndedRow, KeyRow, LiveIndex, LiveRow, ReopenedRow, ShardRow, Slice } from "../store.ts";
 import { endStatus, liveStatus, STATUS_CODE } from "./binary-key.ts";
 
 export interface SliceMessage {
@@ -23,7 +23,7 @@ const ROW_BYTES = 80;
 /** UTF-8 bytes of one UTF-16 unit, at most. */
 const UTF8_BYTES_MAX = 3;
 const NO_STATUS = 0;
-/** Whether a small row is written or removed. */
+/** Whether a row of the shard's own is written or removed. */
 const NO_ROW = 0;
 const ROW = 1;
 
@@ -102,7 +102,7 @@ export function decodeSlice(message: SliceMessage): Slice {
     const startedMs = from.float();
     return { runId: id, tenant, startedMs, key: from.text(), inputHash: from.text() };
   });
-  const rows = Array.from({ length: message.rows }, (): SmallRow => {
+  const rows = Array.from({ length: message.rows }, (): ShardRow => {
     const key = from.text();
     const at = position(from.float());
     return { key, position: at, bytes: from.byte() === NO_ROW ? null : from.bytes() };

@@ -4,8 +4,8 @@
 // 1. One write at a time; between writes nothing changes the files.
 // 2. A file is opened for reading between writes, because opening takes the file's write lock for an instant.
 
-import { statSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { createReadStream, statSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { position, type RunId, type TenantId, tenantId } from "@millrace/model/ids.ts";
 import {
@@ -14,12 +14,16 @@ import {
   KEY_RETENTION_MS,
   type KeyRow,
   type ListFilter,
+  type PartName,
   PERIOD_MS,
+  partKey,
   type Slice,
   type SliceOutcome,
   type Store,
+  type StoreCopy,
   type StoredRow,
   type StoredRun,
+  StoreFull,
 } from "../store.ts";
 import { packRun, packTimer, RUN_KEY_BYTES, TIMER_KEY_BYTES, unpackRun } from "./binary-key.ts";
 import { filesOf, noteFiles } from "./condition.ts";
@@ -29,10 +33,12 @@ import { aheadOf, metaOf } from "./facts.ts";
 import { HistoryDays } from "./history-days.ts";
 import { KeyDays } from "./key-days.ts";
 import { END_LISTS, LIVE_LISTS, type ListSource, listRuns } from "./list.ts";
-import { rowAt, rowsFrom } from "./rows.ts";
+import { rowAt, visitRows } from "./rows.ts";
 import { Scopes } from "./scopes.ts";
 import { WriterThread } from "./writer-thread.ts";
 
+/** Where a copy lies, beside the store's own folder. */
+const COPY_SUFFIX = ".copy";
 const LOWEST_KEY = Buffer.alloc(1);
 const POSITION_BYTES = 6;
 
@@ -95,8 +101,8 @@ export class LmdbStore implements Store {
     return rowAt(this.#main, key);
   }
 
-  rows(prefix: string, after: string | null, limit: number): StoredRow[] {
-    return rowsFrom(this.#main, { prefix, after, limit });
+  rows(prefix: string, visit: (row: StoredRow) => void): void {
+    visitRows(this.#main, prefix, visit);
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {
@@ -158,6 +164,24 @@ export class LmdbStore implements Store {
       for (const name of [file, `${file}-lock`]) await rm(join(this.#folder, name), { force: true });
       this.#sizes.delete(file);
     }
+  }
+
+  async copy(known: ReadonlySet<string>): Promise<StoreCopy | null> {
+    const meta = this.meta();
+    if (meta === null) return null;
+    const into = `${this.#folder}${COPY_SUFFIX}`;
+    await rm(into, { recursive: true, force: true });
+    await mkdir(into);
+    const discard = (): Promise<void> => rm(into, { recursive: true, force: true });
+    const outcome = await this.#thread.copy(into, known);
+    if (outcome.type === "copied") {
+      const chunksOf = (part: PartName) =>
+        known.has(partKey(part)) ? null : () => createReadStream(join(into, part.name));
+      return { meta, parts: outcome.parts.map((part) => ({ ...part, chunks: chunksOf(part) })), discard };
+    }
+    await discard();
+    if (outcome.type === "full") throw new StoreFull(`There is no room for a copy of the store in ${this.#folder}.`);
+    throw new Error(`The store in ${this.#folder} could not be copied: ${outcome.reason}`);
   }
 
   bytes(): number {

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { Slice, SliceOutcome } from "../store.ts";
 import { encodeSlice } from "./slice-message.ts";
-import type { WriterAnswer, WriterRequest } from "./writer.ts";
+import type { CopyOutcome, WriterAnswer, WriterRequest } from "./writer.ts";
 
 /** Called when a slice was written, or not; with the sizes of the files that changed. */
 export type WriteDone = (outcome: SliceOutcome, sizes: readonly (readonly [file: string, bytes: number])[]) => void;
@@ -10,15 +10,15 @@ export type WriteDone = (outcome: SliceOutcome, sizes: readonly (readonly [file:
 const LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 };
 
 /**
- * The event loop's end of the store's thread. One write and one other request at a time. The thread starts with the first
- * write: getting it going takes some 100 ms of a core, which a start of the process has better uses for.
+ * The event loop's end of the store's thread. One write at a time. The thread starts with the first request: getting it going takes some 100 ms of a core, which a start of the process has better uses for.
  */
 export class WriterThread {
   readonly #folder: string;
   #worker: Worker | undefined;
   #spare: ArrayBuffer | undefined;
   #writing: WriteDone | undefined;
-  #waiting: (() => void) | undefined;
+  /** Other requests than writes, in the order they were made, which is the order of their answers. */
+  #waiting: ((answer: WriterAnswer | undefined) => void)[] = [];
   #broken: string | undefined;
 
   constructor(folder: string) {
@@ -39,19 +39,26 @@ export class WriterThread {
   }
 
   /** Makes the thread let go of files of days. */
-  release(files: readonly string[]): Promise<void> {
-    return this.#ask({ type: "release", files });
+  async release(files: readonly string[]): Promise<void> {
+    if (this.#worker !== undefined) await this.#ask({ type: "release", files });
+  }
+
+  /** Copies all files into a folder but for those that are known (`partKey`). */
+  async copy(into: string, known: ReadonlySet<string>): Promise<CopyOutcome> {
+    const answer = await this.#ask({ type: "copy", into, known });
+    return answer?.type === "copy" ? answer.outcome : { type: "failed", reason: this.#broken ?? "the thread is gone" };
   }
 
   /** Ends the thread after what it is doing. */
-  close(): Promise<void> {
-    return this.#ask({ type: "close" });
+  async close(): Promise<void> {
+    if (this.#worker !== undefined) await this.#ask({ type: "close" });
   }
 
-  #ask(request: WriterRequest): Promise<void> {
+  /** The answer; undefined = the thread is gone. */
+  #ask(request: WriterRequest): Promise<WriterAnswer | undefined> {
     return new Promise((resolve) => {
-      if (this.#broken !== undefined || this.#worker === undefined) return resolve();
-      this.#waiting = resolve;
+      if (this.#broken !== undefined) return resolve(undefined);
+      this.#waiting.push(resolve);
       this.#post(request, []);
     });
   }
@@ -73,7 +80,10 @@ export class WriterThread {
   }
 
   #answered(answer: WriterAnswer): void {
-    if (answer.type !== "write") return this.#continue();
+    if (answer.type !== "write") {
+      this.#waiting.shift()?.(answer);
+      return;
+    }
     this.#spare = answer.buffer;
     const done = this.#writing;
     this.#writing = undefined;
@@ -85,12 +95,6 @@ export class WriterThread {
     const done = this.#writing;
     this.#writing = undefined;
     done?.({ type: "failed", reason: this.#broken }, []);
-    this.#continue();
-  }
-
-  #continue(): void {
-    const resolve = this.#waiting;
-    this.#waiting = undefined;
-    resolve?.();
+    for (const resolve of this.#waiting.splice(0)) resolve(undefined);
   }
 }

@@ -3,9 +3,11 @@
 import { statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import type { SliceOutcome } from "../store.ts";
+import { type PartName, partKey, type SliceOutcome } from "../store.ts";
 import { applyToHistory, applyToKeys, applyToMain } from "./apply.ts";
+import { filesOf } from "./condition.ts";
 import {
+  type Environment,
   historyFile,
   historyPeriod,
   keysFile,
@@ -15,6 +17,7 @@ import {
   openKeys,
   openMain,
 } from "./environment.ts";
+import { lineageOf, sliceNumberOf } from "./facts.ts";
 import { OpenDays } from "./open-days.ts";
 import { redoOf } from "./redo.ts";
 import { Scopes } from "./scopes.ts";
@@ -25,6 +28,8 @@ export type WriterRequest =
   | { readonly type: "write"; readonly slice: SliceMessage }
   /** Let go of the files of days, so that they can be unlinked. */
   | { readonly type: "release"; readonly files: readonly string[] }
+  /** Copy all files into a folder, but for those whose names and tags are known. */
+  | { readonly type: "copy"; readonly into: string; readonly known: ReadonlySet<string> }
   | { readonly type: "close" };
 
 /** What its thread answers. */
@@ -38,7 +43,14 @@ export type WriterAnswer =
       readonly sizes: readonly (readonly [file: string, bytes: number])[];
     }
   | { readonly type: "release" }
+  | { readonly type: "copy"; readonly outcome: CopyOutcome }
   | { readonly type: "close" };
+
+/** What became of a copy. Nothing was copied unless it is `copied`; what lies in the folder is the asker's to remove. */
+export type CopyOutcome =
+  | { readonly type: "copied"; readonly parts: readonly PartName[] }
+  | { readonly type: "full" }
+  | { readonly type: "failed"; readonly reason: string };
 
 /** Days written to at once: today's, and yesterday's about midnight; a replay after a long stop may go through more. */
 const DAYS_OPEN_MAX = 4;
@@ -104,6 +116,33 @@ function isFull(error: unknown): boolean {
   return code === ENOSPC || code === EDQUOT || code === EFBIG || !room();
 }
 
+/** Every file with a tag that changes with every slice that touches it. */
+function* named(): Generator<PartName & { readonly environment: Environment }> {
+  const lineage = lineageOf(main);
+  const tag = ({ facts }: Environment): string => `${lineage}-${sliceNumberOf(facts)}`;
+  yield { name: MAIN_FILE, tag: tag(main), environment: main };
+  for (const file of filesOf(folder)) {
+    const historyDay = historyPeriod(file);
+    const keysDay = keysPeriod(file);
+    const environment =
+      historyDay === undefined ? (keysDay === undefined ? undefined : keys.get(keysDay)) : history.get(historyDay);
+    if (environment !== undefined) yield { name: file, tag: tag(environment), environment };
+  }
+}
+
+async function copy(into: string, known: ReadonlySet<string>): Promise<WriterAnswer> {
+  const parts: PartName[] = [];
+  try {
+    for (const { name, tag, environment } of named()) {
+      parts.push({ name, tag });
+      if (!known.has(partKey({ name, tag }))) await environment.root.backup(join(into, name), true);
+    }
+    return { type: "copy", outcome: { type: "copied", parts } };
+  } catch (error: unknown) {
+    return { type: "copy", outcome: isFull(error) ? { type: "full" } : { type: "failed", reason: String(error) } };
+  }
+}
+
 async function release(files: readonly string[]): Promise<WriterAnswer> {
   for (const file of files) {
     const historyDay = historyPeriod(file);
@@ -125,19 +164,22 @@ function answer(reply: WriterAnswer): void {
   parentPort?.postMessage(reply, reply.type === "write" ? [reply.buffer] : []);
 }
 
-parentPort?.on("message", (request: WriterRequest) => {
+async function handle(request: WriterRequest): Promise<void> {
   switch (request.type) {
     case "write":
-      answer(write(request.slice));
-      break;
+      return answer(write(request.slice));
     case "release":
-      void release(request.files).then(answer);
-      break;
+      return answer(await release(request.files));
+    case "copy":
+      return answer(await copy(request.into, request.known));
     case "close":
-      void close().then((reply) => {
-        answer(reply);
-        parentPort?.close();
-      });
-      break;
+      answer(await close());
+      parentPort?.close();
   }
+}
+
+/** One message after the other: a slice that comes during a copy waits for its end. */
+let last = Promise.resolve();
+parentPort?.on("message", (request: WriterRequest) => {
+  last = last.then(() => handle(request));
 });

@@ -1,18 +1,23 @@
 // The store in memory, for the simulation and for tests. Its disk outlives the store: `crash` keeps what was flushed and
 // as many of the later slices as the test says, whole and in order, which is all the port promises.
-import { type RunId, type TenantId } from "@millrace/model/ids.ts";
+
+import { hash } from "node:crypto";
+import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import {
+  type ArrivingPart,
   type CheckpointMeta,
   type DueTimer,
   KEY_RETENTION_MS,
   type KeyRow,
   type ListFilter,
   PERIOD_MS,
+  partKey,
   RETENTION_MS,
   type Slice,
   type SliceOutcome,
   type Store,
+  type StoreCopy,
   type StoredRow,
   type StoredRun,
   type StoreOptions,
@@ -45,6 +50,13 @@ export class MemoryDisk {
   flush(): void {
     for (const slice of this.#pending) this.#flushed.apply(slice);
     this.#pending = [];
+  }
+
+  /** Puts a copy's content in place of everything, durable at once. */
+  restore(tables: MemoryTables): void {
+    this.#pending = [];
+    this.#flushed = tables;
+    this.#tables = tables.copy();
   }
 
   retain(runsBeforeMs: number, keysBeforeMs: number): void {
@@ -112,11 +124,9 @@ class MemoryStore implements Store {
     return this.#disk.tables.rows.get(key);
   }
 
-  rows(prefix: string, after: string | null, limit: number): StoredRow[] {
-    const { rows } = this.#disk.tables;
-    const keys = [...rows.keys()].filter((key) => key.startsWith(prefix) && (after === null || key > after));
-    const page = keys.sort().slice(0, limit);
-    return page.flatMap((key) => rows.get(key) ?? []);
+  rows(prefix: string, visit: (row: StoredRow) => void): void {
+    const found = [...this.#disk.tables.rows.values()].filter(({ key }) => key.startsWith(prefix));
+    for (const row of found.sort((a, b) => (a.key < b.key ? -1 : 1))) visit(row);
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {
@@ -169,6 +179,17 @@ class MemoryStore implements Store {
     await Promise.resolve();
   }
 
+  async copy(known: ReadonlySet<string>): Promise<StoreCopy | null> {
+    // As the port has it: a slice that is being written goes first.
+    await new Promise<void>((resolve) => this.flush(() => resolve()));
+    const { tables } = this.#disk;
+    if (tables.meta === null) return null;
+    const bytes = tables.toBytes();
+    const part = { name: PART, tag: hash("sha256", bytes, "hex") };
+    const chunks = known.has(partKey(part)) ? null : () => inOne(bytes);
+    return { meta: tables.meta, parts: [{ ...part, chunks }], discard: () => Promise.resolve() };
+  }
+
   bytes(): number {
     return this.#disk.tables.bytes;
   }
@@ -176,6 +197,23 @@ class MemoryStore implements Store {
   async close(): Promise<void> {
     this.#disk.flush();
     await Promise.resolve();
+  }
+}
+
+async function* inOne(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
+}
+
+/** The one part of a copy. */
+const PART = "tables";
+
+/** Lays a copy's parts on a disk in place of what it holds. */
+export async function restoreMemoryStore(disk: MemoryDisk, parts: AsyncIterable<ArrivingPart>): Promise<void> {
+  for await (const { name, chunks } of parts) {
+    if (name !== PART) throw new Error(`A copy of a memory store has no part ${name}.`);
+    const bytes: Uint8Array[] = [];
+    for await (const chunk of chunks) bytes.push(chunk);
+    disk.restore(MemoryTables.fromBytes(Buffer.concat(bytes)));
   }
 }
 

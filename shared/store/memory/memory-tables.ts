@@ -1,3 +1,4 @@
+import { deserialize, serialize } from "node:v8";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import type { CheckpointMeta, DueTimer, KeyRow, Slice, StoredRow } from "../store.ts";
@@ -38,9 +39,8 @@ export class MemoryTables {
     for (const row of slice.keys) this.keys.set(`${row.tenant}/${row.key}`, row);
     for (const { key, position, bytes } of slice.rows) {
       this.bytes -= this.rows.get(key)?.bytes.length ?? 0;
-      this.bytes += bytes?.length ?? 0;
       if (bytes === null) this.rows.delete(key);
-      else this.rows.set(key, { key, position, bytes });
+      else this.#putRow({ key, position, bytes });
     }
     this.ahead = slice.meta === null;
     this.meta = slice.meta ?? this.meta;
@@ -62,14 +62,28 @@ export class MemoryTables {
     return due;
   }
 
+  /** Everything as bytes, and back. */
+  toBytes(): Uint8Array {
+    return serialize({ runs: this.runs, keys: this.keys, rows: this.rows, meta: this.meta, ahead: this.ahead });
+  }
+
+  static fromBytes(bytes: Uint8Array): MemoryTables {
+    const tables: unknown = deserialize(bytes);
+    if (!isTables(tables)) throw new Error("The bytes are no tables of a memory store.");
+    const copy = new MemoryTables();
+    for (const [id, entry] of tables.runs) copy.#put(id, entry);
+    for (const [name, row] of tables.keys) copy.keys.set(name, row);
+    for (const row of tables.rows.values()) copy.#putRow(row);
+    copy.meta = tables.meta;
+    copy.ahead = tables.ahead;
+    return copy;
+  }
+
   copy(): MemoryTables {
     const copy = new MemoryTables();
     for (const [id, entry] of this.runs) copy.#put(id, entry);
     for (const [name, row] of this.keys) copy.keys.set(name, row);
-    for (const [name, row] of this.rows) {
-      copy.rows.set(name, row);
-      copy.bytes += row.bytes.length;
-    }
+    for (const row of this.rows.values()) copy.#putRow(row);
     copy.meta = this.meta;
     copy.ahead = this.ahead;
     return copy;
@@ -84,11 +98,24 @@ export class MemoryTables {
     this.#sortedTimers = undefined;
   }
 
+  /** A row that is new, or whose bytes count no more. */
+  #putRow(row: StoredRow): void {
+    this.rows.set(row.key, row);
+    this.bytes += row.bytes.length;
+  }
+
   #remove(runId: RunId): void {
     this.bytes -= this.runs.get(runId)?.bytes.length ?? 0;
     this.runs.delete(runId);
     if (this.#timers.delete(runId)) this.#sortedTimers = undefined;
   }
+}
+
+type Content = Pick<MemoryTables, "runs" | "keys" | "rows" | "meta" | "ahead">;
+
+/** Tells what `toBytes` wrote from anything else. */
+function isTables(value: unknown): value is Content {
+  return typeof value === "object" && value !== null && "runs" in value && value.runs instanceof Map && "keys" in value;
 }
 
 function compareTimers(a: DueTimer, b: DueTimer): number {

@@ -1,15 +1,21 @@
 import { expect, it } from "vitest";
-import { DAY_MS, endedRow, flush, runAt, type StorePlace, storeConformance, write } from "../conformance.ts";
+import { DAY_MS, endedRow, flush, runAt, storeConformance, write } from "../conformance.ts";
+import { type CopyPlace, copyConformance } from "../copy-conformance.ts";
 import { modelConformance } from "../model-conformance.ts";
-import { MemoryDisk, openMemoryStore } from "./memory-store.ts";
+import { MemoryDisk, openMemoryStore, restoreMemoryStore } from "./memory-store.ts";
 
-async function place(): Promise<StorePlace> {
+async function place(): Promise<CopyPlace> {
   const disk = new MemoryDisk();
-  return await Promise.resolve({ open: async () => openMemoryStore({ disk }), discard: async () => {} });
+  return await Promise.resolve({
+    open: async () => openMemoryStore({ disk }),
+    restore: (parts) => restoreMemoryStore(disk, parts),
+    discard: async () => {},
+  });
 }
 
 storeConformance("memory", place);
 modelConformance("memory", place);
+copyConformance("memory", place);
 
 it("loses in a crash what was not flushed, but for the slices it is told to keep", async () => {
   const disk = new MemoryDisk();

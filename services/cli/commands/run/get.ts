@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type ClientFlags, clientCommand, withClient } from "../../client-command.ts";
+import { payloadLines } from "../../terminal/payload-lines.ts";
 import { runLine } from "../../terminal/timeline-table.ts";
 
 export function getCommand(): Command {
@@ -15,14 +16,13 @@ export function getCommand(): Command {
         const { colours, columns } = output;
         const lines = [
           runLine(run, { colours, columns, nowMs: Date.now() }),
-          `${colours.dim("steps ")} ${run.stepsSettled} of ${run.stepsTotal} settled`,
-          `${colours.dim("input ")} ${JSON.stringify(run.input ?? null)}`,
+          `${colours.dim("steps   ")} ${run.stepsSettled} of ${run.stepsTotal} settled`,
+          ...payloadLines(run, colours),
         ];
-        if (run.output !== undefined) lines.push(`${colours.dim("output")} ${JSON.stringify(run.output)}`);
         if (run.failure !== undefined) {
           const { code, message, guidance } = run.failure;
-          lines.push(`${colours.dim("error ")} ${run.failedStep}: ${colours.red(code)} ${message}`);
-          if (guidance !== "") lines.push(`${colours.dim("next  ")} ${guidance}`);
+          lines.push(`${colours.dim("error   ")} ${run.failedStep}: ${colours.red(code)} ${message}`);
+          if (guidance !== "") lines.push(`${colours.dim("next    ")} ${guidance}`);
         }
         output.result({
           terminal: lines.join("\n"),

@@ -65,12 +65,10 @@ export function listCommand(): Command {
             run.failure === undefined ? "" : `${run.failedStep}: ${run.failure.code}`,
           ]);
         }
-        if (output.mode === "json") return;
         if (rows.length === 0 && output.mode === "terminal") output.line("No run is like this.");
-        else output.table(["RUN", "WORKFLOW", "STATUS", "STEPS", "STARTED", "TOOK", "FAILURE"], rows);
-        if (listed > flags.limit && output.mode === "terminal") {
-          output.line(output.colours.dim(`There are more; --limit ${flags.limit * 10} shows them.`));
-        }
+        else if (output.mode !== "json")
+          output.table(["RUN", "WORKFLOW", "STATUS", "STEPS", "STARTED", "TOOK", "FAILURE"], rows);
+        if (listed > flags.limit) output.note(`There are more; --limit ${flags.limit * 10} shows them.`);
       }),
     );
 }

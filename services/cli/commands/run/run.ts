@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { cancelCommand } from "./cancel.ts";
 import { getCommand } from "./get.ts";
+import { itemsCommand } from "./items.ts";
 import { listCommand } from "./list.ts";
 import { pauseCommand } from "./pause.ts";
 import { resumeCommand } from "./resume.ts";
@@ -18,6 +19,7 @@ export function runCommands(): Command {
     .addCommand(listCommand())
     .addCommand(getCommand())
     .addCommand(timelineCommand())
+    .addCommand(itemsCommand())
     .addCommand(watchCommand())
     .addCommand(signalCommand())
     .addCommand(cancelCommand())

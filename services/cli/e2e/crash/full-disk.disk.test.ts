@@ -41,7 +41,8 @@ it("I6, I9: a full disk stops intake with a clear error; with room again everyth
   const client = createClient({ address, timeoutMs: 30_000 });
   for (const { source } of CRASH_WORKFLOWS) await client.registerWorkflow(source);
   await worker.waitForLine(/is connected/);
-  // A result that becomes a blob finds no room before the journal does, and holds up its worker: nothing would be started.
+  // Runs whose results become blobs find no room before the journal does. They would wait for it, soon be all that is in
+  // flight, and leave nobody to fill the journal.
   const workflows = CRASH_WORKFLOWS.filter(({ name }) => name !== "crash-large");
   const load = new Load({ client, prng: new Prng(1), log: logs.clientLog, inFlight: IN_FLIGHT, workflows });
 

@@ -204,6 +204,7 @@ export class OutboxBench implements Origin {
     host.gate = new Gate(this.clock);
     host.shard = this.#make(shard, host, host.gate);
     await this.#until(host.shard.open());
+    host.shard.workersAreBack();
     this.#follow(host);
     await this.settle();
   }
@@ -270,6 +271,7 @@ export class OutboxBench implements Origin {
         if (gate.isOpen) this.#carry(gate, origin, batch);
       },
       findDefinition: (_, name, version) => (version <= 1 ? this.#definitions.get(name) : undefined),
+      leased: () => true,
       observer: {
         recovering: () => {},
         recovered: () => {},

@@ -1,10 +1,11 @@
 import type { RunState } from "@millrace/model/run-state.ts";
 import { advanceAll } from "../advance.ts";
-import { type Decided, type Decision, DONE, emit, REPEATED } from "../decision.ts";
+import { type Decided, type Decision, DONE, emit } from "../decision.ts";
 
 /** Opens the next epoch of a run that did not complete; finished steps and items keep their results. */
 export function retry(decision: Decision, run: RunState, requestId: string): Decided {
-  if (requestId !== "" && run.retryRequestId === requestId) return REPEATED;
+  const known = requestId === "" ? undefined : run.retries.find((earlier) => earlier.requestId === requestId);
+  if (known !== undefined) return { type: "done", repeated: true, epoch: known.epoch };
   if (run.endedMs === 0)
     return {
       code: "RUN_NOT_ENDED",

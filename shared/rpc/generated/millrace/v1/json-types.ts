@@ -1,12 +1,13 @@
 // Written by proto/message-tables.ts from descriptors.binpb. Do not edit.
 import type { EnumType, MessageType, MethodType } from "../../../json-type.ts";
 import type { Failure } from "./failures.ts";
-import type { Attempt, CancelRunRequest, CancelRunResponse, ErrorCount, GetRunRequest, GetRunResponse, GetTimelineRequest, GetTimelineResponse, ListRunsRequest, ListRunsResponse, PauseRunRequest, PauseRunResponse, ResumeRunRequest, ResumeRunResponse, RetryRunRequest, RetryRunResponse, Run, RunEnd, RunStart, RunStarted, SignalRunRequest, SignalRunResponse, StartError, StartRunRequest, StartRunResponse, StartRunsRequest, StartRunsResponse, SubmitRunsRequest, SubmitRunsResponse, TerminateRunRequest, TerminateRunResponse, TimelineStep, WatchRunRequest, WatchRunResponse } from "./runs.ts";
+import type { Attempt, CancelRunRequest, CancelRunResponse, ErrorCount, GetRunRequest, GetRunResponse, GetTimelineRequest, GetTimelineResponse, ListItemsRequest, ListItemsResponse, ListRunsRequest, ListRunsResponse, Omitted, PauseRunRequest, PauseRunResponse, ResumeRunRequest, ResumeRunResponse, RetryRunRequest, RetryRunResponse, Run, RunEnd, RunStart, RunStarted, SignalRunRequest, SignalRunResponse, StartError, StartRunRequest, StartRunResponse, StartRunsRequest, StartRunsResponse, SubmitRunsRequest, SubmitRunsResponse, TerminateRunRequest, TerminateRunResponse, TimelineStep, WatchRunRequest, WatchRunResponse } from "./runs.ts";
 import type { ConnectRequest, ConnectResponse, Task, TaskHeartbeat, TaskRef, TaskResult, WorkerHello, WorkerWelcome } from "./workers.ts";
 import type { GetWorkflowRequest, GetWorkflowResponse, ListWorkflowsRequest, ListWorkflowsResponse, RegisterWorkflowRequest, RegisterWorkflowResponse, ValidateWorkflowRequest, ValidateWorkflowResponse, Workflow, WorkflowProblem } from "./workflows.ts";
 
 export interface Messages {
   "millrace.v1.Failure": Failure;
+  "millrace.v1.Omitted": Omitted;
   "millrace.v1.Run": Run;
   "millrace.v1.Attempt": Attempt;
   "millrace.v1.ErrorCount": ErrorCount;
@@ -25,6 +26,8 @@ export interface Messages {
   "millrace.v1.GetRunResponse": GetRunResponse;
   "millrace.v1.GetTimelineRequest": GetTimelineRequest;
   "millrace.v1.GetTimelineResponse": GetTimelineResponse;
+  "millrace.v1.ListItemsRequest": ListItemsRequest;
+  "millrace.v1.ListItemsResponse": ListItemsResponse;
   "millrace.v1.ListRunsRequest": ListRunsRequest;
   "millrace.v1.ListRunsResponse": ListRunsResponse;
   "millrace.v1.WatchRunRequest": WatchRunRequest;
@@ -76,6 +79,15 @@ export const MESSAGES: Readonly<Record<keyof Messages, MessageType>> = {
     { name: "guidance", protoName: "guidance", kind: "string", repeated: false, oneof: "" },
     { name: "retryAfterMs", protoName: "retry_after_ms", kind: "uint64", repeated: false, oneof: "" },
   ],
+  "millrace.v1.Omitted": [
+    { name: "inputBytes", protoName: "input_bytes", kind: "uint64", repeated: false, oneof: "" },
+    { name: "outputBytes", protoName: "output_bytes", kind: "uint64", repeated: false, oneof: "" },
+    { name: "logsBytes", protoName: "logs_bytes", kind: "uint64", repeated: false, oneof: "" },
+    { name: "progressBytes", protoName: "progress_bytes", kind: "uint64", repeated: false, oneof: "" },
+    { name: "failedAttempts", protoName: "failed_attempts", kind: "uint32", repeated: false, oneof: "" },
+    { name: "failureTexts", protoName: "failure_texts", kind: "bool", repeated: false, oneof: "" },
+    { name: "items", protoName: "items", kind: "uint32", repeated: false, oneof: "" },
+  ],
   "millrace.v1.Run": [
     { name: "runId", protoName: "run_id", kind: "string", repeated: false, oneof: "" },
     { name: "workflow", protoName: "workflow", kind: "string", repeated: false, oneof: "" },
@@ -95,6 +107,7 @@ export const MESSAGES: Readonly<Record<keyof Messages, MessageType>> = {
     { name: "idempotencyKey", protoName: "idempotency_key", kind: "string", repeated: false, oneof: "" },
     { name: "stepsTotal", protoName: "steps_total", kind: "uint32", repeated: false, oneof: "" },
     { name: "stepsSettled", protoName: "steps_settled", kind: "uint32", repeated: false, oneof: "" },
+    { name: "omitted", protoName: "omitted", kind: "message", of: "millrace.v1.Omitted", repeated: false, oneof: "" },
   ],
   "millrace.v1.Attempt": [
     { name: "attempt", protoName: "attempt", kind: "uint32", repeated: false, oneof: "" },
@@ -104,6 +117,7 @@ export const MESSAGES: Readonly<Record<keyof Messages, MessageType>> = {
     { name: "worker", protoName: "worker", kind: "string", repeated: false, oneof: "" },
     { name: "failure", protoName: "failure", kind: "message", of: "millrace.v1.Failure", repeated: false, oneof: "" },
     { name: "logs", protoName: "logs", kind: "payload", repeated: false, oneof: "" },
+    { name: "omitted", protoName: "omitted", kind: "message", of: "millrace.v1.Omitted", repeated: false, oneof: "" },
   ],
   "millrace.v1.ErrorCount": [
     { name: "code", protoName: "code", kind: "string", repeated: false, oneof: "" },
@@ -133,6 +147,12 @@ export const MESSAGES: Readonly<Record<keyof Messages, MessageType>> = {
     { name: "progress", protoName: "progress", kind: "payload", repeated: false, oneof: "" },
     { name: "itemsTotal", protoName: "items_total", kind: "uint32", repeated: false, oneof: "" },
     { name: "itemsCompleted", protoName: "items_completed", kind: "uint32", repeated: false, oneof: "" },
+    { name: "itemsFailed", protoName: "items_failed", kind: "uint32", repeated: false, oneof: "" },
+    { name: "itemsRetrying", protoName: "items_retrying", kind: "uint32", repeated: false, oneof: "" },
+    { name: "itemsRunning", protoName: "items_running", kind: "uint32", repeated: false, oneof: "" },
+    { name: "itemsQueued", protoName: "items_queued", kind: "uint32", repeated: false, oneof: "" },
+    { name: "itemsAbandoned", protoName: "items_abandoned", kind: "uint32", repeated: false, oneof: "" },
+    { name: "omitted", protoName: "omitted", kind: "message", of: "millrace.v1.Omitted", repeated: false, oneof: "" },
   ],
   "millrace.v1.StartRunRequest": [
     { name: "workflow", protoName: "workflow", kind: "string", repeated: false, oneof: "" },
@@ -197,10 +217,24 @@ export const MESSAGES: Readonly<Record<keyof Messages, MessageType>> = {
   "millrace.v1.GetTimelineRequest": [
     { name: "runId", protoName: "run_id", kind: "string", repeated: false, oneof: "" },
     { name: "brief", protoName: "brief", kind: "bool", repeated: false, oneof: "" },
+    { name: "step", protoName: "step", kind: "string", repeated: false, oneof: "" },
+    { name: "item", protoName: "item", kind: "uint32", repeated: false, oneof: "" },
   ],
   "millrace.v1.GetTimelineResponse": [
     { name: "run", protoName: "run", kind: "message", of: "millrace.v1.Run", repeated: false, oneof: "" },
     { name: "steps", protoName: "steps", kind: "message", of: "millrace.v1.TimelineStep", repeated: true, oneof: "" },
+  ],
+  "millrace.v1.ListItemsRequest": [
+    { name: "runId", protoName: "run_id", kind: "string", repeated: false, oneof: "" },
+    { name: "step", protoName: "step", kind: "string", repeated: false, oneof: "" },
+    { name: "statuses", protoName: "statuses", kind: "enum", of: "millrace.v1.StepStatus", repeated: true, oneof: "" },
+    { name: "brief", protoName: "brief", kind: "bool", repeated: false, oneof: "" },
+    { name: "pageSize", protoName: "page_size", kind: "uint32", repeated: false, oneof: "" },
+    { name: "pageToken", protoName: "page_token", kind: "string", repeated: false, oneof: "" },
+  ],
+  "millrace.v1.ListItemsResponse": [
+    { name: "items", protoName: "items", kind: "message", of: "millrace.v1.TimelineStep", repeated: true, oneof: "" },
+    { name: "nextPageToken", protoName: "next_page_token", kind: "string", repeated: false, oneof: "" },
   ],
   "millrace.v1.ListRunsRequest": [
     { name: "workflow", protoName: "workflow", kind: "string", repeated: false, oneof: "" },
@@ -371,6 +405,7 @@ export const METHODS: Readonly<Record<string, MethodType>> = {
   "/millrace.v1.RunService/SubmitRuns": { request: "millrace.v1.SubmitRunsRequest", response: "millrace.v1.SubmitRunsResponse" },
   "/millrace.v1.RunService/GetRun": { request: "millrace.v1.GetRunRequest", response: "millrace.v1.GetRunResponse" },
   "/millrace.v1.RunService/GetTimeline": { request: "millrace.v1.GetTimelineRequest", response: "millrace.v1.GetTimelineResponse" },
+  "/millrace.v1.RunService/ListItems": { request: "millrace.v1.ListItemsRequest", response: "millrace.v1.ListItemsResponse" },
   "/millrace.v1.RunService/ListRuns": { request: "millrace.v1.ListRunsRequest", response: "millrace.v1.ListRunsResponse" },
   "/millrace.v1.RunService/WatchRun": { request: "millrace.v1.WatchRunRequest", response: "millrace.v1.WatchRunResponse" },
   "/millrace.v1.RunService/SignalRun": { request: "millrace.v1.SignalRunRequest", response: "millrace.v1.SignalRunResponse" },

@@ -1,6 +1,6 @@
 // Written by proto/message-tables.ts from descriptors.binpb. Do not edit.
 import type { MethodCodecs } from "../../../wire/fast-methods.ts";
-import { CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse, GetTimelineRequest, GetTimelineResponse, ListRunsRequest, ListRunsResponse, PauseRunRequest, PauseRunResponse, ResumeRunRequest, ResumeRunResponse, RetryRunRequest, RetryRunResponse, SignalRunRequest, SignalRunResponse, StartRunRequest, StartRunResponse, StartRunsRequest, StartRunsResponse, SubmitRunsRequest, SubmitRunsResponse, TerminateRunRequest, TerminateRunResponse, WatchRunRequest, WatchRunResponse } from "./runs.ts";
+import { CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse, GetTimelineRequest, GetTimelineResponse, ListItemsRequest, ListItemsResponse, ListRunsRequest, ListRunsResponse, PauseRunRequest, PauseRunResponse, ResumeRunRequest, ResumeRunResponse, RetryRunRequest, RetryRunResponse, SignalRunRequest, SignalRunResponse, StartRunRequest, StartRunResponse, StartRunsRequest, StartRunsResponse, SubmitRunsRequest, SubmitRunsResponse, TerminateRunRequest, TerminateRunResponse, WatchRunRequest, WatchRunResponse } from "./runs.ts";
 import { ConnectRequest, ConnectResponse } from "./workers.ts";
 import { GetWorkflowRequest, GetWorkflowResponse, ListWorkflowsRequest, ListWorkflowsResponse, RegisterWorkflowRequest, RegisterWorkflowResponse, ValidateWorkflowRequest, ValidateWorkflowResponse } from "./workflows.ts";
 
@@ -10,6 +10,7 @@ export const METHOD_CODECS: Readonly<Record<string, MethodCodecs>> = {
   "/millrace.v1.RunService/SubmitRuns": { request: SubmitRunsRequest, response: SubmitRunsResponse },
   "/millrace.v1.RunService/GetRun": { request: GetRunRequest, response: GetRunResponse },
   "/millrace.v1.RunService/GetTimeline": { request: GetTimelineRequest, response: GetTimelineResponse },
+  "/millrace.v1.RunService/ListItems": { request: ListItemsRequest, response: ListItemsResponse },
   "/millrace.v1.RunService/ListRuns": { request: ListRunsRequest, response: ListRunsResponse },
   "/millrace.v1.RunService/WatchRun": { request: WatchRunRequest, response: WatchRunResponse },
   "/millrace.v1.RunService/SignalRun": { request: SignalRunRequest, response: SignalRunResponse },

@@ -290,6 +290,27 @@ export function submitAnswersToJSON(object: SubmitAnswers): string {
   }
 }
 
+/**
+ * What an answer leaves out of a run, a step or an attempt, so that it is not taken for empty. An answer has at most
+ * 16 MiB; whoever asks for a run, a step or an item alone sees all of it.
+ */
+export interface Omitted {
+  /** Size of the input, bytes; 0 = it is not left out. */
+  inputBytes: number;
+  /** Size of the output, bytes; 0 = it is not left out. */
+  outputBytes: number;
+  /** Size of the logs, bytes; 0 = they are not left out. */
+  logsBytes: number;
+  /** Size of the progress, bytes; 0 = it is not left out. */
+  progressBytes: number;
+  /** Failed attempts left out, and with them the counts of errors. */
+  failedAttempts: number;
+  /** Whether message and guidance of the failure are cut, to 128 characters each. */
+  failureTexts: boolean;
+  /** Items of a forEach step left out; ListItems shows them. */
+  items: number;
+}
+
 /** One execution of a workflow. */
 export interface Run {
   /** 20 characters; sorts by start time. */
@@ -312,9 +333,9 @@ export interface Run {
   endTime:
     | Date
     | undefined;
-  /** What it was started with, UTF-8 JSON. */
+  /** What it was started with, UTF-8 JSON; empty only where it is left out. */
   input: Buffer;
-  /** What it ended with, UTF-8 JSON; empty unless completed. */
+  /** What it ended with, UTF-8 JSON; empty unless completed, or left out. */
   output: Buffer;
   /** Why it failed; unset unless it did. While it retries: the newest error. */
   failure:
@@ -336,6 +357,8 @@ export interface Run {
   stepsTotal: number;
   /** Steps settled: completed or skipped. */
   stepsSettled: number;
+  /** What is left out here; unset = nothing. Lists say nothing of payloads, which they never hold. */
+  omitted: Omitted | undefined;
 }
 
 /** A failed try. */
@@ -360,8 +383,10 @@ export interface Attempt {
   failure:
     | Failure
     | undefined;
-  /** What it logged, a JSON array of lines; empty = nothing. */
+  /** What it logged, a JSON array of lines; empty = nothing, unless left out. */
   logs: Buffer;
+  /** What is left out here; unset = nothing. */
+  omitted: Omitted | undefined;
 }
 
 /** How often one distinct error occurred. */
@@ -396,19 +421,19 @@ export interface TimelineStep {
   endTime:
     | Date
     | undefined;
-  /** How long its last attempt waited for a worker, ms. */
+  /** How long its last attempt waited for a worker, ms. Of a forEach step: the longest wait of an item's last attempt. */
   queueMs: number;
   /** How long its last attempt ran, ms. */
   runMs: number;
   /** `name@build` of the worker that settled it. */
   worker: string;
-  /** Attempts made so far. */
+  /** Attempts made so far. Of a forEach step: those of all its items. */
   attempts: number;
   /** Attempts allowed. */
   maxAttempts: number;
-  /** Its input, UTF-8 JSON; empty until it is scheduled. */
+  /** Its input, UTF-8 JSON; empty until it is scheduled, or left out. */
   input: Buffer;
-  /** Its output, UTF-8 JSON; empty until it completes. */
+  /** Its output, UTF-8 JSON; empty until it completes, or left out. */
   output: Buffer;
   /** Why it failed, or the newest error while it retries. */
   failure:
@@ -422,14 +447,26 @@ export interface TimelineStep {
   dueTime:
     | Date
     | undefined;
-  /** What the last attempt logged, a JSON array of lines; empty = nothing. */
+  /** What the last attempt logged, a JSON array of lines; empty = nothing, unless left out. */
   logs: Buffer;
-  /** What the running attempt last reported, UTF-8 JSON; empty = nothing. */
+  /** What the running attempt last reported, UTF-8 JSON; empty = nothing, unless left out. */
   progress: Buffer;
-  /** On a forEach step: how many items there are. */
+  /** On a forEach step: how many items there are. Those in none of the states counted below are pending. */
   itemsTotal: number;
   /** On a forEach step: how many are completed. */
   itemsCompleted: number;
+  /** On a forEach step: how many failed for good. */
+  itemsFailed: number;
+  /** On a forEach step: how many wait for their next attempt. */
+  itemsRetrying: number;
+  /** On a forEach step: how many a worker has. */
+  itemsRunning: number;
+  /** On a forEach step: how many wait for a worker. */
+  itemsQueued: number;
+  /** On a forEach step: how many were given up because the run ended. */
+  itemsAbandoned: number;
+  /** What is left out here; unset = nothing. */
+  omitted: Omitted | undefined;
 }
 
 /** What to start. */
@@ -563,16 +600,52 @@ export interface GetTimelineRequest {
   runId: string;
   /** Leave out payloads and logs. */
   brief: boolean;
+  /** Only this step and its items; empty = all steps. */
+  step: string;
+  /** With `step`: only this item of it, from 1. 0 = the step and its items. */
+  item: number;
 }
 
 /** Response of GetTimeline. */
 export interface GetTimelineResponse {
-  /** The run. */
+  /** The run. With `step`, there is room for the payloads of the step or item first, which are never left out then. */
   run:
     | Run
     | undefined;
-  /** Its steps in topological order, each forEach step followed by its items. */
+  /**
+   * Its steps in topological order, each forEach step followed by its items. At most 1,000 items: where there are more,
+   * those that failed or retry come before those under way, and these before the others; `omitted` of the step says how
+   * many are left out.
+   */
   steps: TimelineStep[];
+}
+
+/** Request of ListItems. */
+export interface ListItemsRequest {
+  /** The run. */
+  runId: string;
+  /** Only items of this step; empty = of all forEach steps. */
+  step: string;
+  /** Only items in one of these states; none = all. */
+  statuses: StepStatus[];
+  /** Leave out payloads and logs. */
+  brief: boolean;
+  /** 1 to 1,000; 0 = 100. A page ends early when it is full, so only an empty token says that it was the last. */
+  pageSize: number;
+  /** From the previous page's `next_page_token`, with the same run and filters; empty = the first page. */
+  pageToken: string;
+}
+
+/** Response of ListItems. */
+export interface ListItemsResponse {
+  /**
+   * By step in topological order, then by ordinal. An item that changes its state between two pages is on the page that
+   * it matches, if that is still to come. Nothing is left out but what `brief` asks for, and of an item that fills a page
+   * alone what does not fit.
+   */
+  items: TimelineStep[];
+  /** Empty = this was the last page. */
+  nextPageToken: string;
 }
 
 /** Request of ListRuns. */
@@ -589,7 +662,7 @@ export interface ListRunsRequest {
   startTimeUntil:
     | Date
     | undefined;
-  /** 1 to 1,000; 0 = 50. */
+  /** 1 to 1,000; 0 = 50. A page ends early when its runs are large, so only an empty token says that it was the last. */
   pageSize: number;
   /** From the previous page's `next_page_token`, with the same filters; empty = the first page. */
   pageToken: string;
@@ -597,7 +670,7 @@ export interface ListRunsRequest {
 
 /** Response of ListRuns. */
 export interface ListRunsResponse {
-  /** Newest first, without input and output. */
+  /** Newest first, without input and output; longer texts are cut to 1,024 characters. */
   runs: Run[];
   /** Empty = this was the last page. */
   nextPageToken: string;
@@ -613,11 +686,11 @@ export interface WatchRunRequest {
 
 /** A change of a watched run. */
 export interface WatchRunResponse {
-  /** The run as it is now. */
+  /** The run as it is now. While it lives, an input of more than 64 KiB is left out. */
   run:
     | Run
     | undefined;
-  /** With `timeline`: its steps, without payloads. */
+  /** With `timeline`: its steps as a brief GetTimeline shows them. */
   steps: TimelineStep[];
 }
 
@@ -629,7 +702,7 @@ export interface SignalRunRequest {
   name: string;
   /** What it says, UTF-8 JSON, at most 64 KiB. Empty = null. */
   payload: Buffer;
-  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. */
+  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. A run remembers its newest 1,000. */
   requestId: string;
 }
 
@@ -689,7 +762,7 @@ export interface ResumeRunResponse {
 export interface RetryRunRequest {
   /** The run. */
   runId: string;
-  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. */
+  /** De-duplicates repeated calls; at most 128 characters. Empty = every call counts. A run remembers its newest 100. */
   requestId: string;
 }
 
@@ -700,6 +773,203 @@ export interface RetryRunResponse {
   /** Whether an earlier call with this request ID opened it. */
   repeatedRetry: boolean;
 }
+
+function createBaseOmitted(): Omitted {
+  return {
+    inputBytes: 0,
+    outputBytes: 0,
+    logsBytes: 0,
+    progressBytes: 0,
+    failedAttempts: 0,
+    failureTexts: false,
+    items: 0,
+  };
+}
+
+export const Omitted: MessageFns<Omitted> = {
+  encode(message: Omitted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inputBytes !== 0) {
+      writer.uint32(8).uint64(message.inputBytes);
+    }
+    if (message.outputBytes !== 0) {
+      writer.uint32(16).uint64(message.outputBytes);
+    }
+    if (message.logsBytes !== 0) {
+      writer.uint32(24).uint64(message.logsBytes);
+    }
+    if (message.progressBytes !== 0) {
+      writer.uint32(32).uint64(message.progressBytes);
+    }
+    if (message.failedAttempts !== 0) {
+      writer.uint32(40).uint32(message.failedAttempts);
+    }
+    if (message.failureTexts !== false) {
+      writer.uint32(48).bool(message.failureTexts);
+    }
+    if (message.items !== 0) {
+      writer.uint32(56).uint32(message.items);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Omitted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOmitted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.inputBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.outputBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.logsBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.progressBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.failedAttempts = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.failureTexts = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.items = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Omitted {
+    return {
+      inputBytes: isSet(object.inputBytes)
+        ? globalThis.Number(object.inputBytes)
+        : isSet(object.input_bytes)
+        ? globalThis.Number(object.input_bytes)
+        : 0,
+      outputBytes: isSet(object.outputBytes)
+        ? globalThis.Number(object.outputBytes)
+        : isSet(object.output_bytes)
+        ? globalThis.Number(object.output_bytes)
+        : 0,
+      logsBytes: isSet(object.logsBytes)
+        ? globalThis.Number(object.logsBytes)
+        : isSet(object.logs_bytes)
+        ? globalThis.Number(object.logs_bytes)
+        : 0,
+      progressBytes: isSet(object.progressBytes)
+        ? globalThis.Number(object.progressBytes)
+        : isSet(object.progress_bytes)
+        ? globalThis.Number(object.progress_bytes)
+        : 0,
+      failedAttempts: isSet(object.failedAttempts)
+        ? globalThis.Number(object.failedAttempts)
+        : isSet(object.failed_attempts)
+        ? globalThis.Number(object.failed_attempts)
+        : 0,
+      failureTexts: isSet(object.failureTexts)
+        ? globalThis.Boolean(object.failureTexts)
+        : isSet(object.failure_texts)
+        ? globalThis.Boolean(object.failure_texts)
+        : false,
+      items: isSet(object.items) ? globalThis.Number(object.items) : 0,
+    };
+  },
+
+  toJSON(message: Omitted): unknown {
+    const obj: any = {};
+    if (message.inputBytes !== 0) {
+      obj.inputBytes = Math.round(message.inputBytes);
+    }
+    if (message.outputBytes !== 0) {
+      obj.outputBytes = Math.round(message.outputBytes);
+    }
+    if (message.logsBytes !== 0) {
+      obj.logsBytes = Math.round(message.logsBytes);
+    }
+    if (message.progressBytes !== 0) {
+      obj.progressBytes = Math.round(message.progressBytes);
+    }
+    if (message.failedAttempts !== 0) {
+      obj.failedAttempts = Math.round(message.failedAttempts);
+    }
+    if (message.failureTexts !== false) {
+      obj.failureTexts = message.failureTexts;
+    }
+    if (message.items !== 0) {
+      obj.items = Math.round(message.items);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Omitted>): Omitted {
+    return Omitted.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Omitted>): Omitted {
+    const message = createBaseOmitted();
+    message.inputBytes = object.inputBytes ?? 0;
+    message.outputBytes = object.outputBytes ?? 0;
+    message.logsBytes = object.logsBytes ?? 0;
+    message.progressBytes = object.progressBytes ?? 0;
+    message.failedAttempts = object.failedAttempts ?? 0;
+    message.failureTexts = object.failureTexts ?? false;
+    message.items = object.items ?? 0;
+    return message;
+  },
+};
 
 function createBaseRun(): Run {
   return {
@@ -721,6 +991,7 @@ function createBaseRun(): Run {
     idempotencyKey: "",
     stepsTotal: 0,
     stepsSettled: 0,
+    omitted: undefined,
   };
 }
 
@@ -779,6 +1050,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.stepsSettled !== 0) {
       writer.uint32(144).uint32(message.stepsSettled);
+    }
+    if (message.omitted !== undefined) {
+      Omitted.encode(message.omitted, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -940,6 +1214,14 @@ export const Run: MessageFns<Run> = {
             message.stepsSettled = reader.uint32();
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.omitted = Omitted.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1008,6 +1290,7 @@ export const Run: MessageFns<Run> = {
         : isSet(object.steps_settled)
         ? globalThis.Number(object.steps_settled)
         : 0,
+      omitted: isSet(object.omitted) ? Omitted.fromJSON(object.omitted) : undefined,
     };
   },
 
@@ -1067,6 +1350,9 @@ export const Run: MessageFns<Run> = {
     if (message.stepsSettled !== 0) {
       obj.stepsSettled = Math.round(message.stepsSettled);
     }
+    if (message.omitted !== undefined) {
+      obj.omitted = Omitted.toJSON(message.omitted);
+    }
     return obj;
   },
 
@@ -1095,6 +1381,9 @@ export const Run: MessageFns<Run> = {
     message.idempotencyKey = object.idempotencyKey ?? "";
     message.stepsTotal = object.stepsTotal ?? 0;
     message.stepsSettled = object.stepsSettled ?? 0;
+    message.omitted = (object.omitted !== undefined && object.omitted !== null)
+      ? Omitted.fromPartial(object.omitted)
+      : undefined;
     return message;
   },
 };
@@ -1108,6 +1397,7 @@ function createBaseAttempt(): Attempt {
     worker: "",
     failure: undefined,
     logs: Buffer.alloc(0),
+    omitted: undefined,
   };
 }
 
@@ -1133,6 +1423,9 @@ export const Attempt: MessageFns<Attempt> = {
     }
     if (message.logs.length !== 0) {
       writer.uint32(58).bytes(message.logs);
+    }
+    if (message.omitted !== undefined) {
+      Omitted.encode(message.omitted, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1206,6 +1499,14 @@ export const Attempt: MessageFns<Attempt> = {
             message.logs = Buffer.from(reader.bytes());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.omitted = Omitted.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1239,6 +1540,7 @@ export const Attempt: MessageFns<Attempt> = {
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
       failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
       logs: isSet(object.logs) ? Buffer.from(bytesFromBase64(object.logs)) : Buffer.alloc(0),
+      omitted: isSet(object.omitted) ? Omitted.fromJSON(object.omitted) : undefined,
     };
   },
 
@@ -1265,6 +1567,9 @@ export const Attempt: MessageFns<Attempt> = {
     if (message.logs.length !== 0) {
       obj.logs = base64FromBytes(message.logs);
     }
+    if (message.omitted !== undefined) {
+      obj.omitted = Omitted.toJSON(message.omitted);
+    }
     return obj;
   },
 
@@ -1282,6 +1587,9 @@ export const Attempt: MessageFns<Attempt> = {
       ? Failure.fromPartial(object.failure)
       : undefined;
     message.logs = object.logs ?? Buffer.alloc(0);
+    message.omitted = (object.omitted !== undefined && object.omitted !== null)
+      ? Omitted.fromPartial(object.omitted)
+      : undefined;
     return message;
   },
 };
@@ -1411,6 +1719,12 @@ function createBaseTimelineStep(): TimelineStep {
     progress: Buffer.alloc(0),
     itemsTotal: 0,
     itemsCompleted: 0,
+    itemsFailed: 0,
+    itemsRetrying: 0,
+    itemsRunning: 0,
+    itemsQueued: 0,
+    itemsAbandoned: 0,
+    omitted: undefined,
   };
 }
 
@@ -1481,6 +1795,24 @@ export const TimelineStep: MessageFns<TimelineStep> = {
     }
     if (message.itemsCompleted !== 0) {
       writer.uint32(176).uint32(message.itemsCompleted);
+    }
+    if (message.itemsFailed !== 0) {
+      writer.uint32(184).uint32(message.itemsFailed);
+    }
+    if (message.itemsRetrying !== 0) {
+      writer.uint32(192).uint32(message.itemsRetrying);
+    }
+    if (message.itemsRunning !== 0) {
+      writer.uint32(200).uint32(message.itemsRunning);
+    }
+    if (message.itemsQueued !== 0) {
+      writer.uint32(208).uint32(message.itemsQueued);
+    }
+    if (message.itemsAbandoned !== 0) {
+      writer.uint32(216).uint32(message.itemsAbandoned);
+    }
+    if (message.omitted !== undefined) {
+      Omitted.encode(message.omitted, writer.uint32(226).fork()).join();
     }
     return writer;
   },
@@ -1674,6 +2006,54 @@ export const TimelineStep: MessageFns<TimelineStep> = {
             message.itemsCompleted = reader.uint32();
             continue;
           }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.itemsFailed = reader.uint32();
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.itemsRetrying = reader.uint32();
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.itemsRunning = reader.uint32();
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.itemsQueued = reader.uint32();
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.itemsAbandoned = reader.uint32();
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.omitted = Omitted.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1752,6 +2132,32 @@ export const TimelineStep: MessageFns<TimelineStep> = {
         : isSet(object.items_completed)
         ? globalThis.Number(object.items_completed)
         : 0,
+      itemsFailed: isSet(object.itemsFailed)
+        ? globalThis.Number(object.itemsFailed)
+        : isSet(object.items_failed)
+        ? globalThis.Number(object.items_failed)
+        : 0,
+      itemsRetrying: isSet(object.itemsRetrying)
+        ? globalThis.Number(object.itemsRetrying)
+        : isSet(object.items_retrying)
+        ? globalThis.Number(object.items_retrying)
+        : 0,
+      itemsRunning: isSet(object.itemsRunning)
+        ? globalThis.Number(object.itemsRunning)
+        : isSet(object.items_running)
+        ? globalThis.Number(object.items_running)
+        : 0,
+      itemsQueued: isSet(object.itemsQueued)
+        ? globalThis.Number(object.itemsQueued)
+        : isSet(object.items_queued)
+        ? globalThis.Number(object.items_queued)
+        : 0,
+      itemsAbandoned: isSet(object.itemsAbandoned)
+        ? globalThis.Number(object.itemsAbandoned)
+        : isSet(object.items_abandoned)
+        ? globalThis.Number(object.items_abandoned)
+        : 0,
+      omitted: isSet(object.omitted) ? Omitted.fromJSON(object.omitted) : undefined,
     };
   },
 
@@ -1823,6 +2229,24 @@ export const TimelineStep: MessageFns<TimelineStep> = {
     if (message.itemsCompleted !== 0) {
       obj.itemsCompleted = Math.round(message.itemsCompleted);
     }
+    if (message.itemsFailed !== 0) {
+      obj.itemsFailed = Math.round(message.itemsFailed);
+    }
+    if (message.itemsRetrying !== 0) {
+      obj.itemsRetrying = Math.round(message.itemsRetrying);
+    }
+    if (message.itemsRunning !== 0) {
+      obj.itemsRunning = Math.round(message.itemsRunning);
+    }
+    if (message.itemsQueued !== 0) {
+      obj.itemsQueued = Math.round(message.itemsQueued);
+    }
+    if (message.itemsAbandoned !== 0) {
+      obj.itemsAbandoned = Math.round(message.itemsAbandoned);
+    }
+    if (message.omitted !== undefined) {
+      obj.omitted = Omitted.toJSON(message.omitted);
+    }
     return obj;
   },
 
@@ -1855,6 +2279,14 @@ export const TimelineStep: MessageFns<TimelineStep> = {
     message.progress = object.progress ?? Buffer.alloc(0);
     message.itemsTotal = object.itemsTotal ?? 0;
     message.itemsCompleted = object.itemsCompleted ?? 0;
+    message.itemsFailed = object.itemsFailed ?? 0;
+    message.itemsRetrying = object.itemsRetrying ?? 0;
+    message.itemsRunning = object.itemsRunning ?? 0;
+    message.itemsQueued = object.itemsQueued ?? 0;
+    message.itemsAbandoned = object.itemsAbandoned ?? 0;
+    message.omitted = (object.omitted !== undefined && object.omitted !== null)
+      ? Omitted.fromPartial(object.omitted)
+      : undefined;
     return message;
   },
 };
@@ -3114,7 +3546,7 @@ export const GetRunResponse: MessageFns<GetRunResponse> = {
 };
 
 function createBaseGetTimelineRequest(): GetTimelineRequest {
-  return { runId: "", brief: false };
+  return { runId: "", brief: false, step: "", item: 0 };
 }
 
 export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
@@ -3124,6 +3556,12 @@ export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
     }
     if (message.brief !== false) {
       writer.uint32(16).bool(message.brief);
+    }
+    if (message.step !== "") {
+      writer.uint32(26).string(message.step);
+    }
+    if (message.item !== 0) {
+      writer.uint32(32).uint32(message.item);
     }
     return writer;
   },
@@ -3157,6 +3595,22 @@ export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
             message.brief = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.item = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3177,6 +3631,8 @@ export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
         ? globalThis.String(object.run_id)
         : "",
       brief: isSet(object.brief) ? globalThis.Boolean(object.brief) : false,
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      item: isSet(object.item) ? globalThis.Number(object.item) : 0,
     };
   },
 
@@ -3188,6 +3644,12 @@ export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
     if (message.brief !== false) {
       obj.brief = message.brief;
     }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.item !== 0) {
+      obj.item = Math.round(message.item);
+    }
     return obj;
   },
 
@@ -3198,6 +3660,8 @@ export const GetTimelineRequest: MessageFns<GetTimelineRequest> = {
     const message = createBaseGetTimelineRequest();
     message.runId = object.runId ?? "";
     message.brief = object.brief ?? false;
+    message.step = object.step ?? "";
+    message.item = object.item ?? 0;
     return message;
   },
 };
@@ -3283,6 +3747,272 @@ export const GetTimelineResponse: MessageFns<GetTimelineResponse> = {
     const message = createBaseGetTimelineResponse();
     message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
     message.steps = object.steps?.map((e) => TimelineStep.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListItemsRequest(): ListItemsRequest {
+  return { runId: "", step: "", statuses: [], brief: false, pageSize: 0, pageToken: "" };
+}
+
+export const ListItemsRequest: MessageFns<ListItemsRequest> = {
+  encode(message: ListItemsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.step !== "") {
+      writer.uint32(18).string(message.step);
+    }
+    if (message.statuses.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.statuses) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.brief !== false) {
+      writer.uint32(32).bool(message.brief);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(40).uint32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(50).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListItemsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListItemsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.statuses.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.statuses.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.brief = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pageSize = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListItemsRequest {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      statuses: globalThis.Array.isArray(object?.statuses)
+        ? object.statuses.map((e: any) => stepStatusFromJSON(e))
+        : [],
+      brief: isSet(object.brief) ? globalThis.Boolean(object.brief) : false,
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListItemsRequest): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.statuses?.length) {
+      obj.statuses = message.statuses.map((e) => stepStatusToJSON(e));
+    }
+    if (message.brief !== false) {
+      obj.brief = message.brief;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListItemsRequest>): ListItemsRequest {
+    return ListItemsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListItemsRequest>): ListItemsRequest {
+    const message = createBaseListItemsRequest();
+    message.runId = object.runId ?? "";
+    message.step = object.step ?? "";
+    message.statuses = object.statuses?.map((e) => e) || [];
+    message.brief = object.brief ?? false;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListItemsResponse(): ListItemsResponse {
+  return { items: [], nextPageToken: "" };
+}
+
+export const ListItemsResponse: MessageFns<ListItemsResponse> = {
+  encode(message: ListItemsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      TimelineStep.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListItemsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListItemsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(TimelineStep.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListItemsResponse {
+    return {
+      items: globalThis.Array.isArray(object?.items) ? object.items.map((e: any) => TimelineStep.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListItemsResponse): unknown {
+    const obj: any = {};
+    if (message.items?.length) {
+      obj.items = message.items.map((e) => TimelineStep.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListItemsResponse>): ListItemsResponse {
+    return ListItemsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListItemsResponse>): ListItemsResponse {
+    const message = createBaseListItemsResponse();
+    message.items = object.items?.map((e) => TimelineStep.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -4696,7 +5426,7 @@ export const RunServiceService = {
     responseSerialize: (value: GetRunResponse): Buffer => Buffer.from(GetRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
   },
-  /** Reads everything that happened to a run, live or ended. Errors: NOT_FOUND. */
+  /** Reads what happened to a run, live or ended, step by step. Errors: NOT_FOUND, INVALID_ARGUMENT (no such step or item). */
   getTimeline: {
     path: "/millrace.v1.RunService/GetTimeline" as const,
     requestStream: false as const,
@@ -4705,6 +5435,16 @@ export const RunServiceService = {
     requestDeserialize: (value: Buffer): GetTimelineRequest => GetTimelineRequest.decode(value),
     responseSerialize: (value: GetTimelineResponse): Buffer => Buffer.from(GetTimelineResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetTimelineResponse => GetTimelineResponse.decode(value),
+  },
+  /** Lists the items of `forEach` steps in order, page by page. Errors: NOT_FOUND, INVALID_ARGUMENT (no such step). */
+  listItems: {
+    path: "/millrace.v1.RunService/ListItems" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListItemsRequest): Buffer => Buffer.from(ListItemsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListItemsRequest => ListItemsRequest.decode(value),
+    responseSerialize: (value: ListItemsResponse): Buffer => Buffer.from(ListItemsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListItemsResponse => ListItemsResponse.decode(value),
   },
   /** Lists runs, newest first. */
   listRuns: {
@@ -4716,7 +5456,10 @@ export const RunServiceService = {
     responseSerialize: (value: ListRunsResponse): Buffer => Buffer.from(ListRunsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListRunsResponse => ListRunsResponse.decode(value),
   },
-  /** Sends the run as it is, again after every change (fast changes folded into one), and ends with the run. */
+  /**
+   * Sends the run as it is, again after every change, and ends with the run. Changes are folded into one while the caller
+   * has not taken the state before, or when the run is large; the last state always comes. Errors: NOT_FOUND.
+   */
   watchRun: {
     path: "/millrace.v1.RunService/WatchRun" as const,
     requestStream: false as const,
@@ -4728,7 +5471,8 @@ export const RunServiceService = {
   },
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun: {
     path: "/millrace.v1.RunService/SignalRun" as const,
@@ -4764,8 +5508,10 @@ export const RunServiceService = {
     responseDeserialize: (value: Buffer): TerminateRunResponse => TerminateRunResponse.decode(value),
   },
   /**
-   * Lets no step begin until the run is resumed; attempts under way finish and are recorded. Errors: NOT_FOUND,
-   * FAILED_PRECONDITION (it has ended or is being cancelled).
+   * Lets no step begin until the run is resumed; attempts under way finish and are recorded, signals are taken. A pause
+   * stops no clock: the time-outs of the run, of its steps and of signals go on and may end it, and a sleep that is over
+   * by then is over when the run is resumed. Pausing twice is the same as once. Errors: NOT_FOUND, FAILED_PRECONDITION (it
+   * has ended or is being cancelled).
    */
   pauseRun: {
     path: "/millrace.v1.RunService/PauseRun" as const,
@@ -4776,7 +5522,7 @@ export const RunServiceService = {
     responseSerialize: (value: PauseRunResponse): Buffer => Buffer.from(PauseRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PauseRunResponse => PauseRunResponse.decode(value),
   },
-  /** Lets a paused run go on. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
+  /** Lets a paused run go on, with everything that came due or became ready meanwhile. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
   resumeRun: {
     path: "/millrace.v1.RunService/ResumeRun" as const,
     requestStream: false as const,
@@ -4817,15 +5563,21 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   submitRuns: handleBidiStreamingCall<SubmitRunsRequest, SubmitRunsResponse>;
   /** Reads a run. Errors: NOT_FOUND. */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
-  /** Reads everything that happened to a run, live or ended. Errors: NOT_FOUND. */
+  /** Reads what happened to a run, live or ended, step by step. Errors: NOT_FOUND, INVALID_ARGUMENT (no such step or item). */
   getTimeline: handleUnaryCall<GetTimelineRequest, GetTimelineResponse>;
+  /** Lists the items of `forEach` steps in order, page by page. Errors: NOT_FOUND, INVALID_ARGUMENT (no such step). */
+  listItems: handleUnaryCall<ListItemsRequest, ListItemsResponse>;
   /** Lists runs, newest first. */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
-  /** Sends the run as it is, again after every change (fast changes folded into one), and ends with the run. */
+  /**
+   * Sends the run as it is, again after every change, and ends with the run. Changes are folded into one while the caller
+   * has not taken the state before, or when the run is large; the last state always comes. Errors: NOT_FOUND.
+   */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun: handleUnaryCall<SignalRunRequest, SignalRunResponse>;
   /**
@@ -4836,11 +5588,13 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   /** Ends a run at once, waiting for nobody. Errors as CancelRun. */
   terminateRun: handleUnaryCall<TerminateRunRequest, TerminateRunResponse>;
   /**
-   * Lets no step begin until the run is resumed; attempts under way finish and are recorded. Errors: NOT_FOUND,
-   * FAILED_PRECONDITION (it has ended or is being cancelled).
+   * Lets no step begin until the run is resumed; attempts under way finish and are recorded, signals are taken. A pause
+   * stops no clock: the time-outs of the run, of its steps and of signals go on and may end it, and a sleep that is over
+   * by then is over when the run is resumed. Pausing twice is the same as once. Errors: NOT_FOUND, FAILED_PRECONDITION (it
+   * has ended or is being cancelled).
    */
   pauseRun: handleUnaryCall<PauseRunRequest, PauseRunResponse>;
-  /** Lets a paused run go on. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
+  /** Lets a paused run go on, with everything that came due or became ready meanwhile. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
   resumeRun: handleUnaryCall<ResumeRunRequest, ResumeRunResponse>;
   /**
    * Opens the next epoch of a run that failed, timed out, was cancelled or terminated: steps and items that completed keep
@@ -4912,7 +5666,7 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
   ): ClientUnaryCall;
-  /** Reads everything that happened to a run, live or ended. Errors: NOT_FOUND. */
+  /** Reads what happened to a run, live or ended, step by step. Errors: NOT_FOUND, INVALID_ARGUMENT (no such step or item). */
   getTimeline(
     request: GetTimelineRequest,
     callback: (error: ServiceError | null, response: GetTimelineResponse) => void,
@@ -4927,6 +5681,22 @@ export interface RunServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetTimelineResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the items of `forEach` steps in order, page by page. Errors: NOT_FOUND, INVALID_ARGUMENT (no such step). */
+  listItems(
+    request: ListItemsRequest,
+    callback: (error: ServiceError | null, response: ListItemsResponse) => void,
+  ): ClientUnaryCall;
+  listItems(
+    request: ListItemsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListItemsResponse) => void,
+  ): ClientUnaryCall;
+  listItems(
+    request: ListItemsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListItemsResponse) => void,
   ): ClientUnaryCall;
   /** Lists runs, newest first. */
   listRuns(
@@ -4944,7 +5714,10 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListRunsResponse) => void,
   ): ClientUnaryCall;
-  /** Sends the run as it is, again after every change (fast changes folded into one), and ends with the run. */
+  /**
+   * Sends the run as it is, again after every change, and ends with the run. Changes are folded into one while the caller
+   * has not taken the state before, or when the run is large; the last state always comes. Errors: NOT_FOUND.
+   */
   watchRun(request: WatchRunRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchRunResponse>;
   watchRun(
     request: WatchRunRequest,
@@ -4953,7 +5726,8 @@ export interface RunServiceClient extends Client {
   ): ClientReadableStream<WatchRunResponse>;
   /**
    * Hands a signal to a run; durable when the call returns. Early signals are kept until a step waits for them.
-   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait).
+   * Errors: NOT_FOUND, FAILED_PRECONDITION (the run has ended), RESOURCE_EXHAUSTED (1,000 signals wait, or the run holds
+   * 64 MiB).
    */
   signalRun(
     request: SignalRunRequest,
@@ -5006,8 +5780,10 @@ export interface RunServiceClient extends Client {
     callback: (error: ServiceError | null, response: TerminateRunResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lets no step begin until the run is resumed; attempts under way finish and are recorded. Errors: NOT_FOUND,
-   * FAILED_PRECONDITION (it has ended or is being cancelled).
+   * Lets no step begin until the run is resumed; attempts under way finish and are recorded, signals are taken. A pause
+   * stops no clock: the time-outs of the run, of its steps and of signals go on and may end it, and a sleep that is over
+   * by then is over when the run is resumed. Pausing twice is the same as once. Errors: NOT_FOUND, FAILED_PRECONDITION (it
+   * has ended or is being cancelled).
    */
   pauseRun(
     request: PauseRunRequest,
@@ -5024,7 +5800,7 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PauseRunResponse) => void,
   ): ClientUnaryCall;
-  /** Lets a paused run go on. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
+  /** Lets a paused run go on, with everything that came due or became ready meanwhile. Errors: NOT_FOUND, FAILED_PRECONDITION (it is not paused). */
   resumeRun(
     request: ResumeRunRequest,
     callback: (error: ServiceError | null, response: ResumeRunResponse) => void,

@@ -1,0 +1,133 @@
+// Streams as Millrace needs them: made when they are missing, mended where that loses nothing, and else left alone.
+import { setTimeout as pause } from "node:timers/promises";
+import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
+import { field } from "./answer.ts";
+import {
+  JetStreamRefused,
+  jetStreamRequest,
+  NO_CLUSTER,
+  NO_PEERS,
+  NOT_AVAILABLE,
+  STREAM_NAME_TAKEN,
+  STREAM_NOT_FOUND,
+} from "./jetstream.ts";
+import { NatsProblem } from "./problem.ts";
+
+/** The settings of a stream, by JetStream's own names: all that matter, also those that are defaults. */
+export interface StreamConfig extends Readonly<Record<string, unknown>> {
+  readonly name: string;
+  readonly num_replicas: Replicas;
+}
+
+/** How many servers keep a stream: 1 loses what that server loses, 3 outlive one of them, 5 two. */
+export type Replicas = 1 | 3 | 5;
+
+/** What could have lost messages already, or could lose them unnoticed: a stream that has it otherwise is not touched. */
+const FIXED: ReadonlySet<string> = new Set([
+  "storage",
+  "retention",
+  "discard",
+  "max_age",
+  "max_msgs",
+  "max_msgs_per_subject",
+  "subjects",
+  "sealed",
+]);
+
+/**
+ * How long to go on while servers do not answer, or are not enough yet: they may be starting just now, like everybody else.
+ * Who asks for a stream that another process is having made is not answered at all.
+ */
+const PATIENCE_MS = 15_000;
+const TRY_MS = 2_000;
+const BETWEEN_TRIES_MS = 100;
+
+/**
+ * Makes the stream if it is not there. One that is there gets settings that differ, if that loses nothing; it never gets
+ * fewer replicas. Rejects with {@link NatsProblem} when it cannot be used, and like `jetStreamRequest`.
+ */
+export async function ensureStream(connection: NatsConnection, wanted: StreamConfig): Promise<void> {
+  const giveUpMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await tryToEnsure(connection, wanted);
+    } catch (error: unknown) {
+      if (performance.now() > giveUpMs || !mayPass(error)) throw explained(error, wanted);
+    }
+    await pause(BETWEEN_TRIES_MS);
+  }
+}
+
+async function tryToEnsure(connection: NatsConnection, wanted: StreamConfig): Promise<void> {
+  const found = (await configOf(connection, wanted.name)) ?? (await made(connection, wanted));
+  if (found === null) return;
+  const differing = Object.keys(wanted).filter((setting) => !isAs(field(found, setting), wanted[setting]));
+  refuse(wanted, found, differing);
+  const mended = differing.filter((setting) => setting !== "num_replicas" || hasFewer(found, wanted));
+  if (mended.length === 0) return;
+  const settings = Object.fromEntries(mended.map((setting) => [setting, wanted[setting]]));
+  await jetStreamRequest(connection, `STREAM.UPDATE.${wanted.name}`, { ...found, ...settings }, TRY_MS);
+}
+
+/** null = there is none. */
+async function configOf(connection: NatsConnection, name: string): Promise<object | null> {
+  try {
+    const config = field(await jetStreamRequest(connection, `STREAM.INFO.${name}`, {}, TRY_MS), "config");
+    return typeof config === "object" ? config : null;
+  } catch (error: unknown) {
+    if (error instanceof JetStreamRefused && error.code === STREAM_NOT_FOUND) return null;
+    throw error;
+  }
+}
+
+/** null = it was made; else another process was faster, perhaps from other settings. */
+async function made(connection: NatsConnection, wanted: StreamConfig): Promise<object | null> {
+  try {
+    await jetStreamRequest(connection, `STREAM.CREATE.${wanted.name}`, wanted, TRY_MS);
+    return null;
+  } catch (error: unknown) {
+    if (!(error instanceof JetStreamRefused) || error.code !== STREAM_NAME_TAKEN) throw error;
+    return await configOf(connection, wanted.name);
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  if (error instanceof JetStreamRefused) return error.code === NOT_AVAILABLE || error.code === NO_PEERS;
+  return error instanceof TimeoutError || (error instanceof RequestError && error.isNoResponders());
+}
+
+function explained(error: unknown, { name, num_replicas: replicas }: StreamConfig): unknown {
+  if (!(error instanceof JetStreamRefused)) return error;
+  if (error.code !== NO_PEERS && error.code !== NO_CLUSTER) return error;
+  const what = `The stream ${name} needs ${replicas} NATS servers that are one cluster and have room: ${error.message}`;
+  const fix = "Start the others, or set nats.replicas to 1 to run on one server, whose disk then holds the only copy.";
+  return new NatsProblem("server-settings", `${what} ${fix}`, { cause: error });
+}
+
+function refuse(wanted: StreamConfig, found: object, differing: readonly string[]): void {
+  const complaints = differing
+    .filter((setting) => FIXED.has(setting))
+    .map((setting) => `${setting} is ${shown(field(found, setting))}, not ${shown(wanted[setting])}`);
+  for (const setting of ["mirror", "sources", "subject_transform"]) {
+    if (field(found, setting) !== undefined) complaints.push(`${setting} is set`);
+  }
+  if (field(found, "persist_mode") === "async") complaints.push("persist_mode is async: it acks before it writes");
+  if (complaints.length === 0) return;
+  throw new NatsProblem(
+    "server-settings",
+    `The stream ${wanted.name} is not as Millrace needs it: ${complaints.join("; ")}. It was not made by Millrace, or changed since: back it up and remove it, or choose another nats.prefix.`,
+  );
+}
+
+function hasFewer(found: object, wanted: StreamConfig): boolean {
+  return Number(field(found, "num_replicas")) < wanted.num_replicas;
+}
+
+/** JetStream leaves out what is false or zero. */
+function isAs(found: unknown, wanted: unknown): boolean {
+  return shown(found ?? false) === shown(wanted) || (found === undefined && wanted === 0);
+}
+
+function shown(value: unknown): string {
+  return JSON.stringify(value) ?? "not set";
+}

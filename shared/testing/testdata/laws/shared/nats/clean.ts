@@ -1,0 +1,2 @@
+// breaks: nothing
+export { connect } from "@nats-io/transport-node";

@@ -1,0 +1,2 @@
+// breaks: eslint(no-restricted-imports)
+export { startGateway } from "@millrace/gateway/gateway.ts";
