@@ -21,6 +21,7 @@ import type { JournalEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { Task, TaskOutcome } from "@millrace/model/task.ts";
 import { MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
+import type { Replay } from "../../replay.ts";
 import { Shard } from "../../shard.ts";
 
 const TENANT = tenantId("t");
@@ -34,7 +35,7 @@ interface Host {
   readonly records: JournalEvent[][];
   tail: JournalTail;
   readonly log: MemoryLog;
-  readonly disk: MemoryDisk;
+  disk: MemoryDisk;
   shard: Shard;
   gate: Gate;
 }
@@ -66,7 +67,7 @@ export class OutboxBench implements Origin {
       bench.hosts.push({ records: [], tail: EMPTY_TAIL, ...parts, gate, shard: bench.#make(index, parts, gate) });
     }
     for (const host of bench.hosts) {
-      await bench.#until(host.shard.open());
+      await bench.until(host.shard.open());
       bench.#follow(host);
     }
     return bench;
@@ -188,7 +189,7 @@ export class OutboxBench implements Origin {
   }
 
   async checkpoint(shard: number): Promise<void> {
-    await this.#until(this.hosts[shard]?.shard.checkpoint() ?? Promise.resolve());
+    await this.until(this.hosts[shard]?.shard.checkpoint() ?? Promise.resolve());
   }
 
   /** The process of a shard dies at once; nothing of it runs on. {@link boot} starts the next one. */
@@ -199,11 +200,12 @@ export class OutboxBench implements Origin {
     host.disk.crash(0);
   }
 
-  async boot(shard: number): Promise<void> {
+  /** Begins with what is on the disk, or goes on with what a standby has `folded`. */
+  async boot(shard: number, folded: Replay | null = null): Promise<void> {
     const host = this.#host(shard);
     host.gate = new Gate(this.clock);
     host.shard = this.#make(shard, host, host.gate);
-    await this.#until(host.shard.open());
+    await this.until(host.shard.open(folded));
     host.shard.workersAreBack();
     this.#follow(host);
     await this.settle();
@@ -324,7 +326,8 @@ export class OutboxBench implements Origin {
     }
   }
 
-  async #until(done: Promise<unknown>): Promise<void> {
+  /** Lets time pass until something is done. */
+  async until(done: Promise<unknown>): Promise<void> {
     let over = false;
     const noted = done.then(() => {
       over = true;
