@@ -156,6 +156,13 @@ export class Actors {
     if (this.live.get(actor.runId) === actor) this.#leave(actor);
   }
 
+  /** As {@link rest}, for a run that somebody will wake for what it is owed. Returns whether it left. */
+  restOwed(actor: Actor): boolean {
+    if (actor.dirty || actor.stored === null || this.live.get(actor.runId) !== actor) return false;
+    this.#leave(actor);
+    return true;
+  }
+
   /** Drops an overlay entry: it is in the store, or live again. */
   forget(ended: EndedRun): void {
     if (this.overlay.get(ended.runId) !== ended) return;

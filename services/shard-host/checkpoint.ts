@@ -208,7 +208,7 @@ function endedWritten({ actors }: ShardMemory, row: EndedRow): void {
 }
 
 function liveWritten(memory: ShardMemory, row: LiveRow): void {
-  const { actors, timers } = memory;
+  const { actors, timers, ways } = memory;
   const actor = actors.live.get(row.runId);
   const holder = actor ?? actors.overlay.get(row.runId);
   if (holder === undefined) return;
@@ -220,6 +220,7 @@ function liveWritten(memory: ShardMemory, row: LiveRow): void {
   const { dueMs } = row.index;
   if (dueMs > OWED_AT_ONCE_MS && actor.armedMs !== dueMs) timers.arm(actor, dueMs);
   actors.rest(actor);
+  ways.room.restOne(actors, actor);
 }
 
 /** Collects rows up to a slice's bounds. */

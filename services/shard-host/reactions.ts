@@ -15,6 +15,7 @@ export function performTurn(turn: Turn, memory: ShardMemory, post: (letter: Lett
     else withdraw(order, memory, post);
   }
   for (const reaction of turn.reactions) if (reaction.type !== "dispatch") perform(reaction, memory, post);
+  memory.ways.room.rest(memory.actors);
   for (const [origin, { replies, ends }] of turn.outgoing) send(origin, replies, ends);
   memory.dispatch.announce();
 }
@@ -54,7 +55,7 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
     }
     case "await-room": {
       const actor = actors.live.get(reaction.runId);
-      if (actor !== undefined) ways.awaitRoom(actor.runId, actor.tenant);
+      if (actor !== undefined) ways.room.push(actor);
       return;
     }
     case "send":

@@ -305,8 +305,13 @@ export class Outbox implements Origin {
   #wakeAwaiting(): void {
     if (this.#ended) return;
     const { memory, post, wake, clock } = this.#scene;
-    const woken = memory.ways.takeAwaiting(WOKEN_A_TIME_MAX);
-    for (const [runId, tenant] of woken) post(internal({ type: "advance", tenant, runId, lost: [] }));
+    const { actors, timers, ways } = memory;
+    const woken = ways.full ? [] : ways.room.take(WOKEN_A_TIME_MAX);
+    for (const { runId, tenant, dueMs } of woken) {
+      const actor = dueMs > 0 ? actors.load(runId) : undefined;
+      if (actor !== undefined && actor.run.endedMs === 0) timers.order(actor, dueMs);
+      post(internal({ type: "advance", tenant, runId, lost: [] }));
+    }
     if (woken.length > 0) wake();
     if (woken.length === WOKEN_A_TIME_MAX) clock.soon(() => this.#wakeAwaiting());
   }

@@ -13,11 +13,12 @@ import {
   type Way,
   wayOf,
 } from "@millrace/core/messages/ways.ts";
-import { type Position, position, type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
+import { type Position, position, SLOT_COUNT } from "@millrace/model/ids.ts";
 import { LANES, type RunMessage } from "@millrace/model/messages.ts";
 import type { MessageApplied, MessageEvent, MessagesAcked } from "@millrace/model/run-events.ts";
 import type { Store, StoredRow } from "@millrace/store/store.ts";
 import { MESSAGES_WAITING_MAX } from "../limits.ts";
+import { RoomQueue } from "./room-queue.ts";
 import { decodeApplied, decodeSending, gotKey, OPEN_PREFIX, sentKey, wayOfOpenKey } from "./way-rows.ts";
 
 /** The sender's side of a way. */
@@ -47,8 +48,7 @@ const NEVER = position(0);
 export class Ways {
   readonly outgoing = new Map<number, Outgoing>();
   readonly incoming = new Map<number, Incoming>();
-  /** Runs that wait for room for messages. */
-  readonly #awaiting = new Map<RunId, TenantId>();
+  readonly room = new RoomQueue();
   readonly #store: Store;
   #waiting = 0;
 
@@ -131,23 +131,6 @@ export class Ways {
     side.dirty = false;
     if ("waiting" in side && side.waiting.length === 0) this.outgoing.delete(nameOf(side));
     else if (!("waiting" in side)) this.incoming.delete(nameOf(side));
-  }
-
-  /** Lets a run wait for room. */
-  awaitRoom(runId: RunId, tenant: TenantId): void {
-    this.#awaiting.set(runId, tenant);
-  }
-
-  /** Runs that waited for room, at most `limit`, while there is some; they wait no more. */
-  takeAwaiting(limit: number): [RunId, TenantId][] {
-    const taken: [RunId, TenantId][] = [];
-    if (this.full) return taken;
-    for (const entry of this.#awaiting) {
-      if (taken.length === limit) break;
-      taken.push(entry);
-    }
-    for (const [runId] of taken) this.#awaiting.delete(runId);
-    return taken;
   }
 
   /** As it is in memory, else in the store; all with messages waiting are in memory. */

@@ -7,6 +7,7 @@ const LIMITS = "services/shard-host/limits.ts";
 export const SMALL_BOUNDS: readonly Patch[] = [
   bound(LIMITS, "TURN_BYTES_MAX = RECORD_BYTES_MAX - RECORD_ENVELOPE_BYTES - COMMAND_RECORD_BYTES_MAX;", "6 * 1024;"),
   bound(LIMITS, "MAILBOX_STARTS_MAX = 20_000;", "160;"),
+  bound(LIMITS, "ACTORS_MAX = 250_000;", "20;"),
   bound(LIMITS, "MAILBOX_CALLS_MAX = 20_000;", "6;"),
   bound(LIMITS, "OVERLAY_CHECKPOINT_BYTES = 24 * 1024 * 1024;", "12 * 1024;"),
   bound(LIMITS, "OVERLAY_BYTES_MAX = 160 * 1024 * 1024;", "48 * 1024;"),
