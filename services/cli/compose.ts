@@ -74,6 +74,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       submit: (origin, batch) => node.submit(origin, batch),
       // The folder is locked: no other process can have the journal.
       leased: () => true,
+      terms: null,
       observer: observeShard(index, { log, metrics, progress }),
     });
   };

@@ -14,7 +14,7 @@ import { adopted, emptyMemory, type ShardMemory } from "./memory.ts";
 import { Outbox } from "./outbox/outbox.ts";
 import { type Recovered, recover } from "./recovery.ts";
 import { Replay } from "./replay.ts";
-import type { ShardOptions } from "./shard-options.ts";
+import { NotOwned, type ShardOptions } from "./shard-options.ts";
 import { Timekeeper } from "./timekeeper.ts";
 import type { Turn } from "./turn.ts";
 import { type LostOutcome, TurnLoop } from "./turn-loop.ts";
@@ -74,7 +74,7 @@ async function readOn(parts: ShardParts, journal: Journal, replay: Replay): Prom
 
 /**
  * Claims the next term. `full`: there is no room for the claim; it can be tried again. `lost`: nobody knows whether the
- * claim is durable, or another owner was faster; the journal must be opened anew.
+ * claim is durable, or another owner was faster; the journal must be opened anew. Throws {@link NotOwned}.
  */
 export async function takeOver(
   parts: ShardParts,
@@ -82,6 +82,7 @@ export async function takeOver(
   { memory, commit, found }: ReadBack,
 ): Promise<Serving | "full" | "lost"> {
   const { options } = parts;
+  if (options.terms?.mayClaim() === false) throw new NotOwned("The shard was given to another process meanwhile.");
   const outcome = await claim(options, commit);
   if (outcome.type === "full") return "full";
   if (outcome.type !== "appended") return "lost";
@@ -97,6 +98,14 @@ function claim(options: ShardOptions, commit: Commit): Promise<AppendOutcome> {
   return new Promise((resolve) => {
     commit.append(timeMs, body, resolve);
   });
+}
+
+/** Ends it; returns the turns that were under way. */
+export function endServing({ timekeeper, checkpoints, outbox, loop }: Serving): Turn[] {
+  timekeeper.end();
+  checkpoints.end();
+  outbox.end();
+  return loop.end();
 }
 
 function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal: Journal): Serving {

@@ -21,7 +21,25 @@ export interface ShardOptions {
   readonly submit: Shards["submit"];
   /** Whether nobody else can own the shard at this instant. Where only one process can have the journal: always. */
   readonly leased: () => boolean;
+  /** null = no other process can ever own it. */
+  readonly terms: OwnershipTerms | null;
   readonly observer: ShardObserver;
+}
+
+/** Where other processes may own the shard: what binds this one to its seat. */
+export interface OwnershipTerms {
+  /**
+   * Whether this process may open the journal, which fences others, and claim the shard now. Asked before the one and again
+   * right before the other: no claim is made on top of that of a later owner.
+   */
+  readonly mayClaim: () => boolean;
+  /** The shard is not served here any more, and nothing of it is held. Called once at most, after it was open. */
+  readonly lost: (reason: string) => void;
+}
+
+/** This process does not own the shard, or not any more. */
+export class NotOwned extends Error {
+  override readonly name = "NotOwned";
 }
 
 /** Hears what a shard does, for logs and metrics. Must not call back into the shard. */

@@ -18,8 +18,8 @@ import { type Answer, listRuns, readRun } from "./reads.ts";
 import { diskFull, unavailable } from "./refusals.ts";
 import type { Replay } from "./replay.ts";
 import { runEnd } from "./run-end.ts";
-import { adopt, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
-import type { ShardOptions } from "./shard-options.ts";
+import { adopt, endServing, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
+import { NotOwned, type ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
 import { type Changed, type KnownRun, Watches } from "./watches.ts";
@@ -46,6 +46,8 @@ export class Shard {
   #isStopping = false;
   /** Whether whoever had attempts when an earlier process ended had the time to announce them. */
   #workersAreBack = false;
+  /** Whether {@link open} has succeeded. */
+  #isOpen = false;
   /** Whoever stops the shard waits for the end of its service. */
   #servingEnded: () => void = () => {};
 
@@ -91,12 +93,13 @@ export class Shard {
 
   /**
    * Opens the journal, reads memory back (or goes on with what a standby has `folded`) and serves. Rejects when journal or
-   * store cannot be used.
+   * store cannot be used, and with {@link NotOwned}; then it is to be released.
    */
   async open(folded: Replay | null = null): Promise<void> {
-    const journal = await this.#parts.options.openJournal();
+    const journal = await this.#openJournal();
     this.#journal = journal;
     await this.#serve(journal, folded === null ? null : await adopt(this.#parts, journal, folded));
+    this.#isOpen = true;
   }
 
   connect(sink: TaskSink): void {
@@ -211,7 +214,10 @@ export class Shard {
     const back = known ?? (await readBack(this.#parts, journal));
     const serving = await takeOver(this.#parts, journal, back);
     if (this.#phase.type === "stopped") return;
-    if (serving === "lost") return this.#openAnew(journal);
+    if (serving === "lost") {
+      if (!this.#isOpen && this.#parts.options.terms !== null) throw new NotOwned("The claim did not succeed.");
+      return this.#openAnew(journal);
+    }
     if (serving === "full") {
       this.#phase = { type: "full", memory: back.memory };
       this.#refuseWaiting(diskFull());
@@ -241,7 +247,16 @@ export class Shard {
     const journal = this.#journal;
     if (journal === null) return;
     if (outcome.type === "full") this.#again(journal, null);
+    else if (outcome.type === "stale" && this.#parts.options.terms !== null)
+      this.#break(new NotOwned("Another process has claimed the shard."));
     else this.#openAnew(journal);
+  }
+
+  /** Fences whoever had the journal before. */
+  async #openJournal(): Promise<Journal> {
+    const { terms, openJournal } = this.#parts.options;
+    if (terms?.mayClaim() === false) throw new NotOwned("The shard belongs to another process.");
+    return openJournal();
   }
 
   /** What is durable is not known: the journal itself must say. */
@@ -260,8 +275,8 @@ export class Shard {
 
   #reopen(): void {
     if (this.#phase.type === "stopped") return;
-    const { openJournal, clock } = this.#parts.options;
-    openJournal().then(
+    const { clock } = this.#parts.options;
+    this.#openJournal().then(
       (journal) => {
         this.#journal = journal;
         this.#again(journal, null);
@@ -276,19 +291,18 @@ export class Shard {
 
   #break(error: unknown): void {
     if (this.#phase.type === "stopped") return;
+    const { observer, terms } = this.#parts.options;
     const reason = error instanceof Error ? error.message : String(error);
     this.#phase = { type: "broken", reason };
-    this.#parts.options.observer.failed(reason);
+    observer.failed(reason);
     this.#refuseWaiting(unavailable(reason));
     this.#watches.refuseAll(unavailable(reason));
+    if (terms !== null) void this.release().then(() => terms.lost(reason));
   }
 
   /** Returns the turns that were under way. */
   #endServing(serving: Serving): Turn[] {
-    serving.timekeeper.end();
-    serving.checkpoints.end();
-    serving.outbox.end();
-    const lost = serving.loop.end();
+    const lost = endServing(serving);
     this.#servingEnded();
     return lost;
   }

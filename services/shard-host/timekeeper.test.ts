@@ -1,7 +1,7 @@
 import { firstRunIdAt } from "@millrace/core/run-id.ts";
 import type { RunId } from "@millrace/model/ids.ts";
 import { describe, expect, it } from "vitest";
-import { TIMER_WINDOW_MS } from "./limits.ts";
+import { STORE_PAGE, TIMER_WINDOW_MS } from "./limits.ts";
 import { ShardBench, TENANT, text } from "./testdata/shard-bench.ts";
 import { Timers } from "./timers.ts";
 
@@ -150,4 +150,26 @@ describe("the heap of timers", () => {
     expect(taken).toEqual(due.toSorted((a, b) => a - b));
     expect([timers.size, timers.nextMs]).toEqual([0, undefined]);
   });
+});
+
+it("I1: what a run is owed since a take-over leaves only when all that is decided about it is durable", async () => {
+  const bench = await ShardBench.open("name: two\nsteps:\n  a: { uses: work }\n  b: { needs: [a], uses: more }\n");
+  for (let runs = 0; runs < STORE_PAGE; runs++) await bench.start("two");
+  // The store names it on its second page.
+  const runId = await bench.start("two");
+  const task = bench.pull().find((one) => one.runId === runId);
+  if (task === undefined) throw new Error("No task.");
+  await bench.checkpoint();
+  bench.log.crash();
+  bench.shard = bench.make();
+  bench.shard.connect(bench);
+  const opened = bench.shard.open();
+  bench.send(bench.resultOf(task, { type: "completed", output: text(1) }));
+  bench.log.latencyMs = 10;
+  await bench.pass(10);
+  await opened;
+  bench.shard.workersAreBack();
+  expect(bench.pull(STORE_PAGE, "more")).toEqual([]);
+  await bench.pass(10);
+  expect(bench.pull(STORE_PAGE, "more")).toMatchObject([{ runId }]);
 });

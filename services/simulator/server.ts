@@ -101,6 +101,7 @@ export class Server {
       submit: (origin, batch) => this.#link.submit(origin, batch),
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
       leased: () => true,
+      terms: null,
       observer: ground.observer(this, index),
     });
   }

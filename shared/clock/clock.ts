@@ -6,7 +6,7 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Wall clock, epoch ms. May jump. */
   nowMs(): number;
-  /** Never goes back; only differences mean anything. In ms, with fractions. */
+  /** Never goes back; only differences mean anything, also between threads of a process. In ms, with fractions. */
   monotonicMs(): number;
   /** Calls back once, not before `delayMs` from now. */
   after(delayMs: number, callback: () => void): CancelTimer;

@@ -11,9 +11,12 @@ const POOL_LENGTH = 1024;
 const pool = new Uint32Array(POOL_LENGTH);
 let poolUsed = POOL_LENGTH;
 
+/** `performance.now()` counts from each thread's own start; the machine's count is the same for all threads. */
+const THREAD_STARTED_MS = machineMs() - performance.now();
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  monotonicMs: () => THREAD_STARTED_MS + performance.now(),
   after,
   soon: (callback) => {
     setImmediate(callback);
@@ -35,6 +38,11 @@ function after(delayMs: number, callback: () => void): CancelTimer {
   return () => {
     clearTimeout(timer);
   };
+}
+
+function machineMs(): number {
+  const [seconds, nanos] = process.hrtime();
+  return seconds * 1_000 + nanos / 1_000_000;
 }
 
 function random32(): number {

@@ -14,7 +14,7 @@ export type TenantId = Branded<string, "TenantId">;
 export type WorkflowName = Branded<string, "WorkflowName">;
 /** One of 4,096 fixed hash values, 0 to 4,095. */
 export type Slot = Branded<number, "Slot">;
-/** The ordinal of a shard within its node's layout, from 0. */
+/** The number of a shard within its cluster (or its data folder, without one), from 0. */
 export type ShardId = Branded<number, "ShardId">;
 /** The number of a shard's current ownership, from 1. */
 export type Term = Branded<number, "Term">;
@@ -22,6 +22,10 @@ export type Term = Branded<number, "Term">;
 export type Position = Branded<number, "Position">;
 /** What a worker calls itself in timelines: `name@build`. */
 export type WorkerName = Branded<string, "WorkerName">;
+/** One life of a process of a cluster: `<name>-<8 random characters>`, new at every start. A token of a subject. */
+export type ProcessId = Branded<string, "ProcessId">;
+/** A process's name through all its lives; at most 64 characters of `[A-Za-z0-9_-]`. No two live processes share one. */
+export type ProcessName = Branded<string, "ProcessName">;
 
 /** How many slots there are. Fixed for ever: it is part of every run ID. */
 export const SLOT_COUNT = 4096;
@@ -34,3 +38,5 @@ export const shardId = (value: number): ShardId => value as ShardId;
 export const term = (value: number): Term => value as Term;
 export const position = (value: number): Position => value as Position;
 export const workerName = (text: string): WorkerName => text as WorkerName;
+export const processId = (text: string): ProcessId => text as ProcessId;
+export const processName = (text: string): ProcessName => text as ProcessName;

@@ -1,40 +1,13 @@
 // JetStream's API, as far as more than one adapter uses it: requests, and messages that are acknowledged (`stored.ts`
 // reads). Millrace speaks the API itself: all it waits for has a bound then, and all it reads has back-pressure.
 import type { Msg, MsgHdrs, NatsConnection } from "@nats-io/nats-core";
-import { field, numberOf, textOf } from "./answer.ts";
+import { field, parseAnswer } from "./answer.ts";
 import { ConnectionNews } from "./connection-news.ts";
 
 /** How long JetStream may take for one answer. Elections of a stream's leader take longer: then callers ask again. */
 export const ANSWER_MS = 5_000;
 
-// Codes of refusals that mean something here.
-export const JETSTREAM_OFF_FOR_ACCOUNT = 10_039;
-export const MESSAGE_NOT_FOUND = 10_037;
-export const STREAM_NOT_FOUND = 10_059;
-export const STREAM_NAME_TAKEN = 10_058;
-/** The servers are electing a leader. */
-export const NOT_AVAILABLE = 10_008;
-/** A cluster has not enough servers for the replicas, with room. */
-export const NO_PEERS = 10_005;
-/** There is no cluster. */
-export const NO_CLUSTER = 10_074;
-/** What the headers expected to be last is not. */
-export const WRONG_LAST_SEQUENCE: ReadonlySet<number> = new Set([10_071, 10_164]);
-/** The stream, the account or the server has no room. */
-export const NO_ROOM: ReadonlySet<number> = new Set([10_023, 10_047, 10_077]);
-
-/** JetStream refused a request: it heard it, and did nothing. */
-export class JetStreamRefused extends Error {
-  override readonly name = "JetStreamRefused";
-  readonly code: number;
-
-  constructor(code: number, description: string) {
-    super(`JetStream refused: ${description} (${code}).`);
-    this.code = code;
-  }
-}
-
-/** Asks the API and parses the answer. Rejects with {@link JetStreamRefused}, and like {@link ask}. */
+/** Asks the API and parses the answer. Rejects with `JetStreamRefused`, and like {@link ask}. */
 export async function jetStreamRequest(
   connection: NatsConnection,
   api: string,
@@ -77,11 +50,4 @@ export function ask(
     const options = { timeout: answerMs, ...(headers === undefined ? {} : { headers }) };
     connection.request(subject, data, options).then(resolve, reject).finally(unlisten);
   });
-}
-
-function parseAnswer(data: Uint8Array): unknown {
-  const answer: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
-  const error = field(answer, "error");
-  if (error !== undefined) throw new JetStreamRefused(numberOf(error, "err_code"), textOf(error, "description"));
-  return answer;
 }

@@ -1,9 +1,9 @@
 // Reading what streams hold: from whichever replica answers first, which may be behind, or from the stream's leader.
-import { createInbox, headers, type Msg, type MsgHdrs, MsgHdrsImpl } from "@nats-io/nats-core";
-import { field, numberOf, textOf } from "./answer.ts";
+import { createInbox, headers, type Msg, type MsgHdrs, MsgHdrsImpl, RequestError } from "@nats-io/nats-core";
+import { field, JetStreamRefused, MESSAGE_NOT_FOUND, numberOf, textOf } from "./answer.ts";
 import type { NatsClient } from "./connect.ts";
 import { ConnectionNews } from "./connection-news.ts";
-import { ANSWER_MS, ask, JetStreamRefused, jetStreamRequest, MESSAGE_NOT_FOUND } from "./jetstream.ts";
+import { ANSWER_MS, ask, jetStreamRequest } from "./jetstream.ts";
 
 /** A message as a stream holds it. */
 export interface StoredMessage {
@@ -29,6 +29,8 @@ export interface BatchQuery {
 // Statuses of direct answers.
 const NOT_FOUND = 404;
 const END_OF_BATCH = 204;
+/** By the server that was asked: no replica listens, as far as it knows. */
+const NOBODY_LISTENS = 503;
 
 /** The newest message on a subject, wildcards allowed, as far as the replica that answers knows. Rejects when none does. */
 export async function lastOfAny(
@@ -43,6 +45,20 @@ export async function lastOfAny(
   if (code === NOT_FOUND) return null;
   if (code !== 0) throw new Error(`${stream} answered ${code} ${message.headers?.description ?? ""}.`);
   return directMessage(message);
+}
+
+/**
+ * The newest message on a subject, wildcards allowed, from any replica that has one, else by the leader's knowledge: a
+ * replica may be behind, and a server may not know yet where replicas listen. Rejects when nobody answers.
+ */
+export async function lastOf(client: NatsClient, stream: string, subject: string): Promise<StoredMessage | null> {
+  try {
+    const message = await lastOfAny(client, stream, subject);
+    if (message !== null) return message;
+  } catch (error: unknown) {
+    if (!(error instanceof RequestError && error.isNoResponders())) throw error;
+  }
+  return lastOfLeader(client, stream, subject);
 }
 
 /** The newest message on a subject, wildcards allowed, by the leader's knowledge. Rejects when it does not answer. */
@@ -77,14 +93,20 @@ async function askLeader({ connection }: NatsClient, stream: string, query: obje
 }
 
 /**
- * Messages at or behind a sequence, in order, as far as the replica that answers knows; none = it has none. Rejects when no
- * answer comes to its end.
+ * Messages at or behind a sequence, in order, as far as the replica that answers knows; none = it has none, or none listens.
+ * Rejects when no answer comes to its end.
  */
-export function batchOfAny({ connection, names }: NatsClient, query: BatchQuery): Promise<readonly StoredMessage[]> {
+export async function batchOfAny(client: NatsClient, query: BatchQuery): Promise<readonly StoredMessage[]> {
+  const messages = await askForBatch(client, query);
+  // Here and not as they come: what a subscription calls must not throw, or the client stops reading without a word.
+  return messages.map((message) => directMessage(message));
+}
+
+function askForBatch({ connection, names }: NatsClient, query: BatchQuery): Promise<readonly Msg[]> {
   const { stream, subject, from, messagesMax, bytesMax } = query;
   const request = { seq: Math.max(from, 1), next_by_subj: subject, batch: messagesMax, max_bytes: bytesMax };
   return new Promise((resolve, reject) => {
-    const messages: StoredMessage[] = [];
+    const messages: Msg[] = [];
     const inbox = createInbox(names.inbox);
     // Throws, and so rejects, where the connection is closed.
     const subscription = connection.subscribe(inbox, {
@@ -92,8 +114,8 @@ export function batchOfAny({ connection, names }: NatsClient, query: BatchQuery)
         if (error !== null) return end(error);
         timer.refresh();
         const code = message.headers?.code ?? 0;
-        if (code === 0) messages.push(directMessage(message));
-        else if (code === NOT_FOUND || code === END_OF_BATCH) end(null);
+        if (code === 0) messages.push(message);
+        else if (code === NOT_FOUND || code === END_OF_BATCH || code === NOBODY_LISTENS) end(null);
         else end(new Error(`${stream} answered ${code} ${message.headers?.description ?? ""}.`));
       },
     });
@@ -110,15 +132,17 @@ export function batchOfAny({ connection, names }: NatsClient, query: BatchQuery)
   });
 }
 
-/** A message as a replica sends it: what it was, in headers. */
-function directMessage({ headers: given, data }: Msg): StoredMessage {
-  const read = given ?? headers();
-  return { ...placeOf(read), headers: read, data };
+/** A message as a replica sends it. */
+function directMessage(message: Msg): StoredMessage {
+  const stored = readStored(message);
+  if (stored === null) throw new Error("A stored message came without its place in the stream.");
+  return stored;
 }
 
-/** What a stream adds to the headers of a message that it sends or repeats. */
-export function placeOf(given: MsgHdrs): Pick<StoredMessage, "subject" | "sequence" | "timeMs"> {
-  const sequence = Number(given.get("Nats-Sequence"));
-  if (!Number.isSafeInteger(sequence) || sequence < 1) throw new Error("A stored message came without its sequence.");
-  return { subject: given.get("Nats-Subject"), sequence, timeMs: Date.parse(given.get("Nats-Time-Stamp")) };
+/** A message as a stream sends or repeats it: its place there in headers. null = it is nothing of that kind. */
+export function readStored({ headers: read, data }: Msg): StoredMessage | null {
+  const sequence = Number(read?.get("Nats-Sequence"));
+  if (read === undefined || !Number.isSafeInteger(sequence) || sequence < 1) return null;
+  const timeMs = Date.parse(read.get("Nats-Time-Stamp"));
+  return { subject: read.get("Nats-Subject"), sequence, timeMs, headers: read, data };
 }

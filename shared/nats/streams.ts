@@ -1,16 +1,17 @@
 // Streams as Millrace needs them: made when they are missing, mended where that loses nothing, and else left alone.
 import { setTimeout as pause } from "node:timers/promises";
 import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
-import { field } from "./answer.ts";
 import {
+  field,
   JetStreamRefused,
-  jetStreamRequest,
   NO_CLUSTER,
   NO_PEERS,
   NOT_AVAILABLE,
+  STORE_NOT_MADE,
   STREAM_NAME_TAKEN,
   STREAM_NOT_FOUND,
-} from "./jetstream.ts";
+} from "./answer.ts";
+import { jetStreamRequest } from "./jetstream.ts";
 import { NatsProblem } from "./problem.ts";
 
 /** The settings of a stream, by JetStream's own names: all that matter, also those that are defaults. */
@@ -31,8 +32,29 @@ const FIXED: ReadonlySet<string> = new Set([
   "max_msgs",
   "max_msgs_per_subject",
   "subjects",
+  "no_ack",
   "sealed",
+  "deny_purge",
+  "allow_msg_ttl",
+  "allow_rollup_hdrs",
 ]);
+
+/** What all streams of Millrace have in common: on disk, full rather than forgetful, and read from any replica. */
+export const KEEPING = {
+  storage: "file",
+  retention: "limits",
+  discard: "new",
+  max_age: 0,
+  max_msgs: -1,
+  no_ack: false,
+  sealed: false,
+  deny_delete: true,
+  deny_purge: false,
+  allow_msg_ttl: false,
+  allow_direct: true,
+  // The shortest that JetStream takes. No message has an ID, so none is ever a duplicate.
+  duplicate_window: 100e6,
+} as const;
 
 /**
  * How long to go on while servers do not answer, or are not enough yet: they may be starting just now, like everybody else.
@@ -69,15 +91,20 @@ async function tryToEnsure(connection: NatsConnection, wanted: StreamConfig): Pr
   await jetStreamRequest(connection, `STREAM.UPDATE.${wanted.name}`, { ...found, ...settings }, TRY_MS);
 }
 
-/** null = there is none. */
-async function configOf(connection: NatsConnection, name: string): Promise<object | null> {
+/** What JetStream says of a stream; null = there is none. */
+export async function streamInfo(connection: NatsConnection, name: string): Promise<unknown> {
   try {
-    const config = field(await jetStreamRequest(connection, `STREAM.INFO.${name}`, {}, TRY_MS), "config");
-    return typeof config === "object" ? config : null;
+    return await jetStreamRequest(connection, `STREAM.INFO.${name}`, {}, TRY_MS);
   } catch (error: unknown) {
     if (error instanceof JetStreamRefused && error.code === STREAM_NOT_FOUND) return null;
     throw error;
   }
+}
+
+/** null = there is none. */
+async function configOf(connection: NatsConnection, name: string): Promise<object | null> {
+  const config = field(await streamInfo(connection, name), "config");
+  return typeof config === "object" ? config : null;
 }
 
 /** null = it was made; else another process was faster, perhaps from other settings. */
@@ -91,8 +118,10 @@ async function made(connection: NatsConnection, wanted: StreamConfig): Promise<o
   }
 }
 
+const PASSING: ReadonlySet<number> = new Set([NOT_AVAILABLE, NO_PEERS, STORE_NOT_MADE]);
+
 function mayPass(error: unknown): boolean {
-  if (error instanceof JetStreamRefused) return error.code === NOT_AVAILABLE || error.code === NO_PEERS;
+  if (error instanceof JetStreamRefused) return PASSING.has(error.code);
   return error instanceof TimeoutError || (error instanceof RequestError && error.isNoResponders());
 }
 

@@ -19,6 +19,9 @@ const CALL_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /** Checkpoints take from milliseconds to the better part of a minute. */
 const CHECKPOINT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** From a standby that has caught up, over one that waits for the previous owner, to a start from a snapshot. */
+const TAKE_OVER_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -38,6 +41,7 @@ export function createMetrics() {
     ...runMetrics(registers),
     ...shardMetrics(registers),
     ...edgeMetrics(registers),
+    ...clusterMetrics(registers),
     ...eventLoopMetrics(registers),
 
     /** Sets the depth of every task queue there is; types left out are gone. */
@@ -152,6 +156,60 @@ function edgeMetrics(registers: Registry[]) {
       help: "Time a call took, by method and gRPC status; streams count from opening to closing.",
       labelNames: ["method", "status"],
       buckets: CALL_SECONDS,
+      registers,
+    }),
+  };
+}
+
+/** Only in a cluster; in a process on its own they stay at zero. */
+function clusterMetrics(registers: Registry[]) {
+  return {
+    clusterMembers: new Gauge({
+      name: "millrace_cluster_members",
+      help: "Processes of the cluster as this one sees them, by health: live, leaving, wedged, silent or gone.",
+      labelNames: ["health"],
+      registers,
+    }),
+    clusterLevel: new Gauge({
+      name: "millrace_cluster_protocol_level",
+      help: "Newest version of the protocol that all live processes speak.",
+      registers,
+    }),
+    clusterCoordinator: new Gauge({
+      name: "millrace_cluster_coordinator",
+      help: "1 on the process that coordinates, 0 on the others: the sum over all is 1.",
+      registers,
+    }),
+    clusterMapVersion: new Gauge({
+      name: "millrace_cluster_map_version",
+      help: "Version of the cluster map that this process acts on.",
+      registers,
+    }),
+    shardsHosted: new Gauge({
+      name: "millrace_shards_hosted",
+      help: "Shards this process hosts, by role (owner or standby) and state: opening, ready, failed or closing.",
+      labelNames: ["role", "state"],
+      registers,
+    }),
+    leaseValid: new Gauge({
+      name: "millrace_lease_valid",
+      help: "1 while this process has a lease; without one an owner asks its journal before it answers a read.",
+      registers,
+    }),
+    takeOverSeconds: new Histogram({
+      name: "millrace_takeover_duration_seconds",
+      help: "Time from when the map gave this process a shard until it served it.",
+      buckets: TAKE_OVER_SECONDS,
+      registers,
+    }),
+    takeOversFailed: new Counter({
+      name: "millrace_takeovers_failed_total",
+      help: "Take-overs of a shard that failed and are tried again.",
+      registers,
+    }),
+    shardsLost: new Counter({
+      name: "millrace_shards_lost_total",
+      help: "Shards this process served until its journal said that somebody else does.",
       registers,
     }),
   };

@@ -57,6 +57,7 @@ async function world() {
     submit: () => {},
     findDefinition: () => ({ tenant: TENANT, name, version: 1, definition, source: "", registeredMs: 0 }),
     leased: () => true,
+    terms: null,
     observer: SILENT,
   });
   const node = new Node([shard]);

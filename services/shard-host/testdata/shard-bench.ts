@@ -20,6 +20,7 @@ import type { Task, TaskOutcome, TaskToken } from "@millrace/model/task.ts";
 import { MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
 import { Shard } from "../shard.ts";
+import type { OwnershipTerms } from "../shard-options.ts";
 import { FickleBlobs } from "./fickle-blobs.ts";
 
 export const TENANT = tenantId("t");
@@ -45,6 +46,8 @@ export class ShardBench implements Origin, TaskSink {
   slicesWritten = 0;
   /** Whether the shard's lease lasts. */
   leased = true;
+  /** What binds the next shard to its seat. */
+  terms: OwnershipTerms | null = null;
   checkpoints = 0;
   shard: Shard;
   readonly #definitions = new Map<string, RegisteredDefinition>();
@@ -95,6 +98,7 @@ export class ShardBench implements Origin, TaskSink {
       submit: (origin, batch) => this.deliver(origin, batch),
       findDefinition: (_, name, version) => (version <= 1 ? this.#definitions.get(name) : undefined),
       leased: () => this.leased,
+      terms: this.terms,
       observer: {
         recovering: () => {},
         recovered: () => {},

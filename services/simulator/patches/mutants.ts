@@ -26,11 +26,6 @@ export const MUTANTS: readonly Mutant[] = [
     "if (seen <= commit.acked) leave();",
     "if (seen >= 0) leave();",
   ]),
-  mutant("owed tasks before they are durable", 1_000, [
-    `${HOST}/timekeeper.ts`,
-    "actor.position <= commit.acked) return actor;",
-    "actor.position >= 0) return actor;",
-  ]),
   mutant("unknown taken for written", 30, [
     `${HOST}/commit.ts`,
     "      done(outcome);",

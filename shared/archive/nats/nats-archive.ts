@@ -8,8 +8,9 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "@millrace/clock/clock.ts";
 import { systemClock } from "@millrace/clock/system.ts";
+import { isNoRoom } from "@millrace/nats/answer.ts";
 import type { NatsClient } from "@millrace/nats/connect.ts";
-import { JetStreamRefused, jetStreamRequest, NO_ROOM, store } from "@millrace/nats/jetstream.ts";
+import { jetStreamRequest, store } from "@millrace/nats/jetstream.ts";
 import { objectStream } from "@millrace/nats/names.ts";
 import { lastOfLeader } from "@millrace/nats/stored.ts";
 import { ensureStream, type Replicas } from "@millrace/nats/streams.ts";
@@ -79,8 +80,7 @@ class NatsArchive implements Archive {
       });
     } catch (error: unknown) {
       await this.#purge(chunkSubject(names, nuid)).catch(() => {}); // Else at a later opening.
-      const isFull = error instanceof JetStreamRefused && NO_ROOM.has(error.code);
-      throw isFull ? new ArchiveFull(`no room for ${name}`, { cause: error }) : error;
+      throw isNoRoom(error) ? new ArchiveFull(`no room for ${name}`, { cause: error }) : error;
     }
     if (old !== null) await this.#purge(chunkSubject(names, old.nuid)).catch(() => {}); // Else at a later opening.
     return { name, bytes: info.bytes, storedMs: info.storedMs };

@@ -4,6 +4,7 @@ import { ConnectionNews } from "@millrace/nats/connection-news.ts";
 import { jetStreamRequest, store } from "@millrace/nats/jetstream.ts";
 import { objectStream } from "@millrace/nats/names.ts";
 import { batchOfAny, lastOfLeader } from "@millrace/nats/stored.ts";
+import { ensureStream } from "@millrace/nats/streams.ts";
 import { startNatsCluster } from "@millrace/testing/nats-cluster.ts";
 import { startNats } from "@millrace/testing/nats-server.ts";
 import { waitUntil } from "@millrace/testing/wait-until.ts";
@@ -85,6 +86,18 @@ describe("the nats archive", () => {
     expect((await archive.list("")).map(({ name }) => name)).toEqual(["snapshots/3"]);
     await archive.put("theirs", once(Buffer.from("ours")));
     expect((await bytesOf(archive, "theirs")).toString()).toBe("ours");
+    await closeNats(client);
+  });
+
+  test("is read from the leader while nobody knows where replicas listen", async () => {
+    await using server = await startNats();
+    const client = await connect([server.address]);
+    const archive = await openNatsArchive(client, 1);
+    const bytes = Buffer.alloc(300_000, "ours ");
+    await archive.put("a", once(bytes));
+    const deaf = { name: objectStream(client.names.archiveBucket), num_replicas: 1, allow_direct: false } as const;
+    await ensureStream(client.connection, deaf);
+    expect((await bytesOf(archive, "a")).equals(bytes)).toBe(true);
     await closeNats(client);
   });
 

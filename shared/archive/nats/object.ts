@@ -3,7 +3,7 @@
 import { field, numberOf, textOf } from "@millrace/nats/answer.ts";
 import type { NatsNames } from "@millrace/nats/names.ts";
 import { objectStream } from "@millrace/nats/names.ts";
-import type { Replicas, StreamConfig } from "@millrace/nats/streams.ts";
+import { KEEPING, type Replicas, type StreamConfig } from "@millrace/nats/streams.ts";
 import { headers, type MsgHdrs } from "@nats-io/nats-core";
 
 /** What the message of a name says. */
@@ -20,9 +20,6 @@ export interface ObjectInfo {
 /** Chunks are this large but for the last: few messages for a snapshot, and well below what one message takes. */
 export const CHUNK_BYTES = 512 * 1024;
 
-/** The shortest that JetStream takes. No message has an ID, so none is ever a duplicate. */
-const DUPLICATE_WINDOW_NANOS = 100e6;
-
 const DIGEST = "SHA-256=";
 
 /** How much they may take together is the operator's to limit, by the stream's `max_bytes`. */
@@ -31,18 +28,10 @@ export function storeConfig({ archiveBucket }: NatsNames, replicas: Replicas): S
     name: objectStream(archiveBucket),
     description: "Archive of Millrace",
     subjects: [`$O.${archiveBucket}.C.>`, `$O.${archiveBucket}.M.>`],
-    storage: "file",
-    retention: "limits",
-    discard: "new",
-    max_age: 0,
-    max_msgs: -1,
+    ...KEEPING,
     max_msgs_per_subject: -1,
     num_replicas: replicas,
-    duplicate_window: DUPLICATE_WINDOW_NANOS,
-    sealed: false,
-    allow_direct: true,
     allow_rollup_hdrs: true,
-    deny_delete: true,
   };
 }
 

@@ -11,16 +11,17 @@
 // consumer is made for anything.
 //
 // 1. The first part is stored last: when it is there, all of the blob is.
-// 2. A part that is not found on the replica that answered is asked of the leader: a replica may be behind.
+// 2. A part that no replica says it has is asked of the leader: replicas may be behind.
 import { hash } from "node:crypto";
 import type { Clock } from "@millrace/clock/clock.ts";
 import { systemClock } from "@millrace/clock/system.ts";
 import { type RunId, runId } from "@millrace/model/ids.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
+import { isNoRoom } from "@millrace/nats/answer.ts";
 import type { NatsClient } from "@millrace/nats/connect.ts";
-import { JetStreamRefused, jetStreamRequest, NO_ROOM, store } from "@millrace/nats/jetstream.ts";
-import { lastOfAny, lastOfLeader } from "@millrace/nats/stored.ts";
-import { ensureStream, type Replicas, type StreamConfig } from "@millrace/nats/streams.ts";
+import { jetStreamRequest, store } from "@millrace/nats/jetstream.ts";
+import { lastOf } from "@millrace/nats/stored.ts";
+import { ensureStream, KEEPING, type Replicas, type StreamConfig } from "@millrace/nats/streams.ts";
 import { BlobDamaged, type Blobs, BlobsFull } from "../blobs.ts";
 import { subjectsOf } from "./subjects.ts";
 
@@ -31,9 +32,6 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const PART_BYTES = 768 * 1024;
 /** What JetStream adds to a part, and the client. */
 const HEADER_BYTES_MAX = 1024;
-/** The shortest that JetStream takes. No message has an ID, so none is ever a duplicate. */
-const DUPLICATE_WINDOW_NANOS = 100e6;
-
 const HOUR_MS = 60 * 60 * 1000;
 
 /**
@@ -55,18 +53,11 @@ function streamConfig({ names }: NatsClient, replicas: Replicas): StreamConfig {
     name: names.blobStream,
     description: "Blobs of Millrace",
     subjects: [`${names.blobs}.>`],
-    storage: "file",
-    retention: "limits",
-    discard: "new",
-    max_age: 0,
-    max_msgs: -1,
+    ...KEEPING,
     max_msgs_per_subject: 1,
     max_msg_size: PART_BYTES + HEADER_BYTES_MAX,
+    allow_rollup_hdrs: false,
     num_replicas: replicas,
-    duplicate_window: DUPLICATE_WINDOW_NANOS,
-    sealed: false,
-    allow_direct: true,
-    deny_delete: true,
   };
 }
 
@@ -93,7 +84,7 @@ class NatsBlobs implements Blobs {
       await Promise.all(others.map(storePart));
       await storePart(0);
     } catch (error: unknown) {
-      if (!(error instanceof JetStreamRefused) || !NO_ROOM.has(error.code)) throw error;
+      if (!isNoRoom(error)) throw error;
       throw new BlobsFull(`no room for a blob of ${bytes.length} bytes of run ${id}`, { cause: error });
     }
     return ref;
@@ -136,10 +127,7 @@ class NatsBlobs implements Blobs {
   async #part(id: RunId, ref: BlobRef, part: number): Promise<Uint8Array | undefined> {
     // Stored twice in different hours, it is there twice; any will do.
     const subject = `${this.#subjectOf(id, ref.sha256)}.${part}.*`;
-    const { blobStream } = this.#client.names;
-    const found =
-      (await lastOfAny(this.#client, blobStream, subject)) ?? (await lastOfLeader(this.#client, blobStream, subject));
-    return found?.data;
+    return (await lastOf(this.#client, this.#client.names.blobStream, subject))?.data;
   }
 
   #subjectOf(id: RunId, ...tokens: readonly string[]): string {

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { RunId } from "@millrace/model/ids.ts";
 import { closeNats, connectNats, type NatsClient } from "@millrace/nats/connect.ts";
 import { jetStreamRequest, store } from "@millrace/nats/jetstream.ts";
+import { ensureStream } from "@millrace/nats/streams.ts";
 import { startNatsCluster } from "@millrace/testing/nats-cluster.ts";
 import { startNats } from "@millrace/testing/nats-server.ts";
 import { describe, expect, test } from "vitest";
@@ -82,6 +83,16 @@ describe("the nats blobs", () => {
     await expect(at.blobs.get(run, ref)).rejects.toThrow(BlobDamaged);
     await at.blobs.put(run, pattern(1_000_000));
     expect((await at.blobs.get(run, ref))?.length).toBe(1_000_000);
+  });
+
+  test("are read from the leader while nobody knows where replicas listen", async () => {
+    await using server = await startNats();
+    await using at = await connect([server.address]);
+    const { connection, names } = at.client;
+    const ref = await at.blobs.put(runOf(5), pattern(1_000_000));
+    await ensureStream(connection, { name: names.blobStream, num_replicas: 1, allow_direct: false });
+    expect((await at.blobs.get(runOf(5), ref))?.length).toBe(ref.bytes);
+    expect(await at.blobs.get(runOf(6), ref)).toBeUndefined();
   });
 
   test("show nothing of what broke off, and who owns it all the same", async () => {

@@ -2,9 +2,17 @@
 // Owns the subscription on which answers come. One message is under way at a time.
 // What a subscription calls must not throw: the client would stop reading from its connection, and not say so.
 import type { CancelTimer } from "@millrace/clock/clock.ts";
+import {
+  ANOTHER_IN_FLIGHT,
+  field,
+  isFullAnswer,
+  numberOf,
+  parseJson,
+  textOf,
+  WRONG_LAST_SEQUENCE,
+} from "@millrace/nats/answer.ts";
+import { ConnectionNews } from "@millrace/nats/connection-news.ts";
 import { createInbox, type Msg, type MsgHdrs, type Subscription } from "@nats-io/nats-core";
-import { field, numberOf, parseJson, textOf } from "./answer.ts";
-import { ConnectionNews } from "./connection.ts";
 import type { JournalSubject } from "./subject.ts";
 
 /** What became of a message. */
@@ -36,22 +44,9 @@ interface Sent {
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 
-/** Codes of JetStream's refusals: the message was not stored, since the check comes before. */
-const WRONG_LAST_SEQUENCE = 10_071;
-/**
- * Another message of the subject is on its way through the replicas, so that nobody knows the last one yet: this one was
- * not stored, and is to be sent again. It may even be this publisher's own last message: servers ack it a moment before
- * they forget that it was on its way (seen about once in 8,000 appends).
- */
-const ANOTHER_IN_FLIGHT = 10_164;
 /** So often it is sent again at once; then at this pace, until its time is up. */
 const REFUSALS_AT_ONCE = 3;
 const AGAIN_MS = 2;
-/** Of the server, of the account, of the account's file storage. */
-const NO_RESOURCES: ReadonlySet<number> = new Set([10_023, 10_002, 10_047]);
-/** The store's own error, in words. Only with the words below is it sure that nothing was written. */
-const STORE_FAILED = 10_077;
-const STREAM_FULL = "maximum bytes exceeded";
 const NO_RESPONDERS = 503;
 
 const STALE: Published = { type: "stale" };
@@ -155,6 +150,6 @@ export class Publisher {
 function refusal(code: number, description: string): Published | "again" {
   if (code === WRONG_LAST_SEQUENCE) return STALE;
   if (code === ANOTHER_IN_FLIGHT) return "again";
-  if (NO_RESOURCES.has(code) || (code === STORE_FAILED && description === STREAM_FULL)) return FULL;
+  if (isFullAnswer(code, description)) return FULL;
   return { type: "unknown", reason: `${description} (${code})` };
 }

@@ -1,8 +1,8 @@
 // An ephemeral consumer that pushes a subject's messages from a sequence on. It lives in one server's memory and costs
 // the cluster next to nothing; when it breaks it is dropped, and another is made.
 import type { CancelTimer } from "@millrace/clock/clock.ts";
+import { ConnectionNews } from "@millrace/nats/connection-news.ts";
 import { createInbox, type Msg, nuid, type Subscription } from "@nats-io/nats-core";
-import { ConnectionNews } from "./connection.ts";
 import { readFence } from "./fence.ts";
 import { type JournalSubject, SMALL_ANSWER_MS, type StoredMessage } from "./subject.ts";
 

@@ -3,9 +3,10 @@
 //
 // A server tells when it syncs on `$SYS.REQ.SERVER.PING.JSZ`, which only its system account hears unless an operator
 // exports it. Its tags are told to every account whose clients it serves (`$SYS.REQ.ACCOUNT.PING.STATZ`).
+import { field, listOf, numberOf, textOf } from "@millrace/nats/answer.ts";
+import { streamInfo } from "@millrace/nats/streams.ts";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { field, listOf, numberOf, textOf } from "./answer.ts";
-import { type JournalStreams, streamInfo, streamName } from "./streams.ts";
+import { type JournalStreams, streamName } from "./streams.ts";
 
 /** Something about servers or streams that may lose what was acked. */
 export interface ServerFinding {

@@ -1,11 +1,14 @@
 // The streams under the journals: made right, mended where that is safe, refused where it is not, and what their servers
 // are known for.
+import { JetStreamRefused, parseAnswer, STORE_NOT_MADE } from "@millrace/nats/answer.ts";
+import { NatsProblem } from "@millrace/nats/problem.ts";
+import { streamInfo } from "@millrace/nats/streams.ts";
 import { startNatsCluster } from "@millrace/testing/nats-cluster.ts";
 import { type NatsServer, startNats } from "@millrace/testing/nats-server.ts";
+import { waitUntil } from "@millrace/testing/wait-until.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseAnswer } from "./answer.ts";
 import { inspectServers } from "./servers.ts";
-import { ensureStreams, type JournalStreams, STREAMS_MAX, streamInfo, UnsafeStream } from "./streams.ts";
+import { ensureStreams, type JournalStreams, STREAMS_MAX } from "./streams.ts";
 import { type Connection, connectTo } from "./testdata/connect.ts";
 
 const ONE: JournalStreams = { prefix: "one", streams: 1, replicas: 1, bytesMax: null };
@@ -32,7 +35,16 @@ const GOOD = {
 async function makeStream(connection: Connection, config: object): Promise<void> {
   const good = { name: "ONE_JOURNAL_0", ...GOOD };
   const request = JSON.stringify({ ...good, ...config });
-  parseAnswer((await connection.request("$JS.API.STREAM.CREATE.ONE_JOURNAL_0", request)).data);
+  // The files of the stream before may not be gone yet.
+  await waitUntil("the stream to be made", async () => {
+    const answer = await connection.request("$JS.API.STREAM.CREATE.ONE_JOURNAL_0", request);
+    try {
+      return parseAnswer(answer.data) !== undefined;
+    } catch (error: unknown) {
+      if (error instanceof JetStreamRefused && error.code === STORE_NOT_MADE) return false;
+      throw error;
+    }
+  });
 }
 
 async function dropStream(connection: Connection): Promise<void> {
@@ -84,14 +96,14 @@ describe("streams for journals on one server", () => {
   ])("I6: are refused and left alone with %o", async (setting, named) => {
     await makeStream(connection, setting);
     const refused = ensureStreams(connection, ONE);
-    await expect(refused).rejects.toBeInstanceOf(UnsafeStream);
+    await expect(refused).rejects.toBeInstanceOf(NatsProblem);
     await expect(refused).rejects.toThrow(named);
     expect(await streamInfo(connection, "ONE_JOURNAL_0")).toMatchObject({ config: setting });
     await dropStream(connection);
   });
 
   it("I8: are not made from settings that make no sense", async () => {
-    await expect(ensureStreams(connection, { ...ONE, prefix: "a.b" })).rejects.toThrow('prefix is "a.b"');
+    await expect(ensureStreams(connection, { ...ONE, prefix: "a.b" })).rejects.toThrow('The prefix "a.b"');
     for (const streams of [0, STREAMS_MAX + 1, 1.5]) {
       await expect(ensureStreams(connection, { ...ONE, streams })).rejects.toThrow(`streams is ${streams}`);
     }

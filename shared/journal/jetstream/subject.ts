@@ -1,10 +1,18 @@
 // One subject of one stream, as JetStream's API shows it: asked message by message of the stream's leader, or in batches
 // of whichever replica answers first. A replica may be behind, and may have lost what it acked; readers check the chain.
 import type { Clock } from "@millrace/clock/clock.ts";
+import {
+  field,
+  JetStreamRefused,
+  MESSAGE_NOT_FOUND,
+  NOT_AVAILABLE,
+  numberOf,
+  parseAnswer,
+  textOf,
+} from "@millrace/nats/answer.ts";
+import { ConnectionNews } from "@millrace/nats/connection-news.ts";
 import { createInbox, type Msg, type MsgHdrs, MsgHdrsImpl, type NatsConnection } from "@nats-io/nats-core";
 import { JournalDamaged } from "../journal.ts";
-import { field, JetStreamRefusal, NO_MESSAGE_FOUND, NOT_AVAILABLE, numberOf, parseAnswer, textOf } from "./answer.ts";
-import { ConnectionNews } from "./connection.ts";
 import { type Fence, readFence } from "./fence.ts";
 
 /** Where one journal lies. */
@@ -105,6 +113,17 @@ export class JournalSubject {
       const messages: Msg[] = [];
       const inbox = createInbox(inboxPrefix);
       let heard = true;
+      // Throws, and so rejects, where the connection is closed.
+      const subscription = connection.subscribe(inbox, {
+        callback: (error, message) => {
+          heard = true;
+          if (error !== null) return end(error);
+          const code = message.headers?.code ?? 0;
+          if (code === NOT_FOUND || code === END_OF_BATCH) end(null);
+          else if (code !== 0) end(new Error(`${this.place.stream} answered ${code}.`));
+          else messages.push(message);
+        },
+      });
       const end = (error: Error | null): void => {
         cancel();
         unlisten();
@@ -119,16 +138,6 @@ export class JournalSubject {
       };
       let cancel = clock.after(BATCH_SILENCE_MS, watchSilence);
       const unlisten = news.listen(() => end(new Error(NO_CONNECTION)));
-      const subscription = connection.subscribe(inbox, {
-        callback: (error, message) => {
-          heard = true;
-          if (error !== null) return end(error);
-          const code = message.headers?.code ?? 0;
-          if (code === NOT_FOUND || code === END_OF_BATCH) end(null);
-          else if (code !== 0) end(new Error(`${this.place.stream} answered ${code}.`));
-          else messages.push(message);
-        },
-      });
       connection.publish(this.#directSubject(), JSON.stringify(query), { reply: inbox });
     });
   }
@@ -139,7 +148,7 @@ export class JournalSubject {
     await this.request(`STREAM.PURGE.${this.place.stream}`, query, ANSWER_MS);
   }
 
-  /** Asks JetStream's API. Rejects with {@link JetStreamRefusal}, or another error when no answer comes. */
+  /** Asks JetStream's API. Rejects with {@link JetStreamRefused}, or another error when no answer comes. */
   async request(api: string, query: object, timeoutMs: number): Promise<unknown> {
     return parseAnswer((await this.#send(`$JS.API.${api}`, query, timeoutMs)).data);
   }
@@ -151,7 +160,7 @@ export class JournalSubject {
       try {
         return await this.#ask(query);
       } catch (error: unknown) {
-        const isRefused = error instanceof JetStreamRefusal && error.code !== NOT_AVAILABLE;
+        const isRefused = error instanceof JetStreamRefused && error.code !== NOT_AVAILABLE;
         const isFinal = isRefused || error instanceof JournalDamaged || connection.isClosed();
         if (isFinal || clock.monotonicMs() > giveUpMs) throw error;
       }
@@ -170,7 +179,7 @@ export class JournalSubject {
         fence: headers === "" ? null : readFence(MsgHdrsImpl.decode(Buffer.from(headers, "base64"))),
       };
     } catch (error: unknown) {
-      if (error instanceof JetStreamRefusal && error.code === NO_MESSAGE_FOUND) return null;
+      if (error instanceof JetStreamRefused && error.code === MESSAGE_NOT_FOUND) return null;
       throw error;
     }
   }

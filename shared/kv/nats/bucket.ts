@@ -2,7 +2,7 @@
 // can look into it.
 import { kvStream, type NatsNames } from "@millrace/nats/names.ts";
 import type { StoredMessage } from "@millrace/nats/stored.ts";
-import type { Replicas, StreamConfig } from "@millrace/nats/streams.ts";
+import { KEEPING, type Replicas, type StreamConfig } from "@millrace/nats/streams.ts";
 import { headers, type MsgHdrs } from "@nats-io/nats-core";
 import { KV_VALUE_BYTES_MAX, type KvEntry } from "../kv.ts";
 
@@ -10,9 +10,6 @@ import { KV_VALUE_BYTES_MAX, type KvEntry } from "../kv.ts";
 const BUCKET_BYTES_MAX = 64 * 1024 * 1024;
 /** Key, expected revision and what the stream adds, with room to spare. */
 const HEADER_BYTES_MAX = 1024;
-/** The shortest that JetStream takes. No message has an ID, so none is ever a duplicate. */
-const DUPLICATE_WINDOW_NANOS = 100e6;
-
 const OPERATION = "KV-Operation";
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 
@@ -27,20 +24,12 @@ export function bucketConfig(names: NatsNames, replicas: Replicas): StreamConfig
     name: kvStream(names.kvBucket),
     description: "Common memory of Millrace",
     subjects: [all],
-    storage: "file",
-    retention: "limits",
-    discard: "new",
-    max_age: 0,
-    max_msgs: -1,
+    ...KEEPING,
     max_msgs_per_subject: 1,
     max_bytes: BUCKET_BYTES_MAX,
     max_msg_size: KV_VALUE_BYTES_MAX + HEADER_BYTES_MAX,
     num_replicas: replicas,
-    duplicate_window: DUPLICATE_WINDOW_NANOS,
-    sealed: false,
-    allow_direct: true,
     allow_rollup_hdrs: true,
-    deny_delete: true,
     republish: { src: all, dest: `${names.kvNews}.>` },
   };
 }

@@ -8,7 +8,7 @@ import type { CancelTimer, Clock } from "@millrace/clock/clock.ts";
 import type { NatsClient } from "@millrace/nats/connect.ts";
 import { ConnectionNews } from "@millrace/nats/connection-news.ts";
 import { kvStream } from "@millrace/nats/names.ts";
-import { batchOfAny, lastOfLeader, placeOf } from "@millrace/nats/stored.ts";
+import { batchOfAny, lastOfLeader, readStored } from "@millrace/nats/stored.ts";
 import type { KvEntry } from "../kv.ts";
 import { entryOf, subjectOf } from "./bucket.ts";
 
@@ -44,9 +44,10 @@ export class Follower {
     const { client } = parts;
     this.#stream = kvStream(client.names.kvBucket);
     const subscription = client.connection.subscribe(`${client.names.kvNews}.>`, {
-      callback: (error, { headers, data }) => {
-        if (error !== null || headers === undefined || this.#isOver) return;
-        parts.tell(entryOf(client.names, { ...placeOf(headers), headers, data }));
+      callback: (error, message) => {
+        const stored = error === null && !this.#isOver ? readStored(message) : null;
+        // Anybody who may publish there may publish anything.
+        if (stored?.subject.startsWith(subjectOf(client.names, "")) === true) this.#tell(entryOf(client.names, stored));
       },
     });
     this.#ends.push(() => subscription.unsubscribe());
@@ -73,7 +74,7 @@ export class Follower {
   }
 
   async #look(): Promise<void> {
-    const { client, tell, caughtUp } = this.#parts;
+    const { client, caughtUp } = this.#parts;
     const subject = subjectOf(client.names, ">");
     this.#target ??= (await lastOfLeader(client, this.#stream, subject))?.sequence ?? 0;
     for (;;) {
@@ -86,14 +87,28 @@ export class Follower {
       });
       if (this.#isOver) return;
       for (const message of messages) {
-        tell(entryOf(client.names, message));
+        this.#tell(entryOf(client.names, message));
         this.#readTo = message.sequence;
       }
       if (messages.length === 0) break;
     }
     if (this.#isCaughtUp || this.#readTo < this.#target) return;
     this.#isCaughtUp = true;
-    caughtUp();
+    this.#later(caughtUp);
+  }
+
+  #tell(entry: KvEntry): void {
+    this.#later(() => this.#parts.tell(entry));
+  }
+
+  /**
+   * In order, and where a watch that throws ends the process: here that would pass for a store out of reach, or make the
+   * client stop reading.
+   */
+  #later(news: () => void): void {
+    queueMicrotask(() => {
+      if (!this.#isOver) news();
+    });
   }
 
   #pause(ms: number): Promise<void> {

@@ -2,8 +2,9 @@
 // answered by any replica, and may be behind.
 import type { Clock } from "@millrace/clock/clock.ts";
 import { systemClock } from "@millrace/clock/system.ts";
+import { ANOTHER_IN_FLIGHT, JetStreamRefused, WRONG_LAST_SEQUENCE } from "@millrace/nats/answer.ts";
 import type { NatsClient } from "@millrace/nats/connect.ts";
-import { JetStreamRefused, store, WRONG_LAST_SEQUENCE } from "@millrace/nats/jetstream.ts";
+import { store } from "@millrace/nats/jetstream.ts";
 import { kvStream } from "@millrace/nats/names.ts";
 import { lastOfAny, lastOfLeader } from "@millrace/nats/stored.ts";
 import { ensureStream, type Replicas } from "@millrace/nats/streams.ts";
@@ -17,6 +18,8 @@ const NOTHING = new Uint8Array();
 
 /** How long the bucket may take: less than the leases that are kept in it, so that a holder can try again in time. */
 const ANSWER_MS = 2_000;
+/** Before a write is sent again that was refused only because another one was on its way. */
+const AGAIN_MS = 2;
 
 /**
  * Opens the common memory of the cluster that the connection belongs to, and makes it if it is not there. The connection
@@ -130,13 +133,25 @@ class NatsKv implements Kv {
   /** null = delete. */
   async #write(key: string, value: Uint8Array | null, expected: number): Promise<KvOutcome> {
     const { connection, names } = this.#client;
-    try {
-      const options = { headers: writeHeaders(expected, value === null), answerMs: ANSWER_MS };
-      return { type: "put", revision: await store(connection, subjectOf(names, key), value ?? NOTHING, options) };
-    } catch (error: unknown) {
-      const isStale = error instanceof JetStreamRefused && WRONG_LAST_SEQUENCE.has(error.code);
-      return isStale ? { type: "stale" } : { type: "unknown", reason: reasonOf(error) };
+    const options = { headers: writeHeaders(expected, value === null), answerMs: ANSWER_MS };
+    const giveUpMs = this.#clock.monotonicMs() + ANSWER_MS;
+    for (;;) {
+      try {
+        return { type: "put", revision: await store(connection, subjectOf(names, key), value ?? NOTHING, options) };
+      } catch (error: unknown) {
+        const code = error instanceof JetStreamRefused ? error.code : 0;
+        if (code === WRONG_LAST_SEQUENCE) return { type: "stale" };
+        const isInTime = this.#clock.monotonicMs() < giveUpMs;
+        if (code !== ANOTHER_IN_FLIGHT || !isInTime) return { type: "unknown", reason: reasonOf(error) };
+      }
+      await this.#pause();
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(AGAIN_MS, resolve);
+    });
   }
 }
 

@@ -2,7 +2,9 @@
 // 1. A run stays pending until the last answer asked for came, it was refused, or its outcome is unknown.
 // 2. After a reconnect a pending run is sent again if it has an idempotency key; without one a second start could be a
 //    second run, so it is reported as unknown.
-// 3. At most `pendingMax` runs are pending: `submit` throws beyond, `room()` waits for it.
+// 3. Nobody is told that a run was refused after they were told that it started: what a new stream refuses of those is
+//    asked for again if that may help, else its outcome is unknown.
+// 4. At most `pendingMax` runs are pending: `submit` throws beyond, `room()` waits for it.
 
 import { randomInt } from "node:crypto";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
@@ -127,6 +129,8 @@ export class StreamSubmitter implements Submitter {
   #halfClosed = false;
   #over: Error | undefined = undefined;
   #retry: NodeJS.Timeout | undefined = undefined;
+  /** Started as far as anybody knows, refused when asked for again: to be asked for once more. */
+  #aside: Pending[] = [];
   #failures = 0;
   #lastRef = 0;
 
@@ -226,7 +230,7 @@ export class StreamSubmitter implements Submitter {
       this.#greeted = true;
       this.#writable = call.write({ runs: this.#cut(), answers });
     }
-    if (!this.#finishing || this.#queue.length > 0) return;
+    if (!this.#finishing || this.#queue.length > 0 || this.#aside.length > 0) return;
     this.#halfClosed = true;
     call.end();
   }
@@ -247,20 +251,47 @@ export class StreamSubmitter implements Submitter {
 
   #answered({ started, ended }: SubmitRunsResponse): void {
     this.#failures = 0;
-    const starts = started.flatMap((answer) => this.#startAnswer(answer) ?? []);
+    const starts: StartAnswer[] = [];
+    const unknown: UnknownOutcome[] = [];
+    for (const answer of started) this.#startAnswer(answer, starts, unknown);
     const ends = ended.flatMap((answer) => this.#endAnswer(answer) ?? []);
     if (starts.length > 0) this.#options.onStarted?.(starts);
     if (ends.length > 0) this.#options.onEnded?.(ends);
+    if (unknown.length > 0) this.#options.onUnknown?.(unknown);
     this.#letIn();
   }
 
-  #startAnswer({ ref, runId, repeatedStart, error }: RunStarted): StartAnswer | undefined {
+  #startAnswer(
+    { ref, runId, repeatedStart, error: refused }: RunStarted,
+    starts: StartAnswer[],
+    unknown: UnknownOutcome[],
+  ): void {
     const pending = this.#pending.get(ref);
     // Answered before the stream broke, and again on the next one.
-    if (pending === undefined || (pending.runId !== "" && pending.runId === runId)) return undefined;
+    if (pending === undefined || (pending.runId !== "" && pending.runId === runId)) return;
+    const error = refused === undefined ? undefined : errorOfStart(refused);
+    if (pending.runId !== "" && error !== undefined) {
+      if (isPassing(error)) this.#setAside(pending, error.retryDelayMs);
+      else if (this.#pending.delete(ref)) unknown.push({ ref, runId: pending.runId });
+      return;
+    }
     pending.runId = runId;
     if (error !== undefined || this.#options.answers === "starts") this.#pending.delete(ref);
-    return { ref, runId, repeated: repeatedStart, error: error === undefined ? undefined : errorOfStart(error) };
+    starts.push({ ref, runId, repeated: repeatedStart, error });
+  }
+
+  /** To be sent again after the delay; by the next stream, if this one is closed from here. */
+  #setAside(pending: Pending, delayMs: number): void {
+    if (this.#halfClosed) return;
+    if (this.#aside.push(pending) > 1) return;
+    this.#failures += 1;
+    this.#retry = setTimeout(() => this.#sendAside(), delayMs + backoffMs(this.#failures, randomInt(2 ** 32)));
+  }
+
+  #sendAside(): void {
+    this.#queue.push(...this.#aside);
+    this.#aside = [];
+    this.#schedule();
   }
 
   #endAnswer(end: WireEnd): EndAnswer | undefined {
@@ -285,8 +316,7 @@ export class StreamSubmitter implements Submitter {
   #broke(thrown: unknown): void {
     if (!isFailedCall(thrown)) throw thrown;
     const error = errorOfCall(thrown);
-    const passing = error.code === "UNAVAILABLE" || error.code === "RESOURCE_EXHAUSTED" || error.code === "CANCELLED";
-    if (passing) this.#again(error.retryDelayMs);
+    if (isPassing(error) || error.code === "CANCELLED") this.#again(error.retryDelayMs);
     else this.#end(error);
   }
 
@@ -294,6 +324,8 @@ export class StreamSubmitter implements Submitter {
   #again(delayMs: number): void {
     this.#call = undefined;
     this.#failures += 1;
+    clearTimeout(this.#retry);
+    this.#aside = [];
     const unknown: UnknownOutcome[] = [];
     const queue: Pending[] = [];
     for (const [ref, pending] of this.#pending) {
@@ -341,4 +373,9 @@ export class StreamSubmitter implements Submitter {
       retryDelayMs: 0,
     });
   }
+}
+
+/** Whether the same request may succeed later. */
+function isPassing({ code }: MillraceError): boolean {
+  return code === "UNAVAILABLE" || code === "RESOURCE_EXHAUSTED";
 }

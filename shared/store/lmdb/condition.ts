@@ -14,6 +14,8 @@ const NOTE_FILE = "state.json";
 
 /** A probe that is not over by then has met something LMDB cannot get out of. */
 const PROBE_TIMEOUT_MS = 60_000;
+/** What the probe says of files that are well. How it ends means nothing beside that. */
+export const VERDICT_WELL = "well";
 /** How much of what the probe says is kept. */
 const PROBE_TEXT_MAX = 4096;
 
@@ -60,18 +62,22 @@ export function noteFiles(folder: string): void {
 function probe(folder: string, files: readonly string[]): Promise<void> {
   const program = fileURLToPath(new URL("./probe.ts", import.meta.url));
   const child = spawn(process.execPath, [program, folder, ...files], {
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
     timeout: PROBE_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
+  let verdict = "";
   let text = "";
+  child.stdout.on("data", (data: Buffer) => {
+    if (verdict.length < PROBE_TEXT_MAX) verdict += data.toString();
+  });
   child.stderr.on("data", (data: Buffer) => {
     if (text.length < PROBE_TEXT_MAX) text += data.toString();
   });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      if (code === 0) return resolve();
+      if (verdict === VERDICT_WELL) return resolve();
       const problem = text.trim() === "" ? `reading it ended with ${signal ?? code}` : text.trim();
       reject(new StoreDamaged(folder, `${problem} (looked at ${files.join(", ")})`));
     });

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { cp, open, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { cp, open, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TempFolder, tempFolder } from "@millrace/testing/temp-folder.ts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DAY_MS, endedRow, filter, liveRow, runAt, write } from "../conformance.ts";
 import { StoreDamaged } from "../store.ts";
-import { filesOf } from "./condition.ts";
+import { filesOf, lookOver } from "./condition.ts";
 import { historyFile, keysFile, MAIN_FILE, periodOf } from "./environment.ts";
 import { openLmdbStore, setAside } from "./open.ts";
 import { sliceNumbered } from "./testdata/numbered-slices.ts";
@@ -54,6 +54,16 @@ describe.each([MAIN_FILE, historyFile(periodOf(DAY_MS)), keysFile(periodOf(DAY_M
     await writeFile(join(folder.path, file), randomBytes(10 * PAGE_BYTES));
     await expect(openLmdbStore(folder.path)).rejects.toThrow(StoreDamaged);
   });
+});
+
+it("is whole once a look at its files found it so, even where that process never ends by itself", async () => {
+  await using folder = await filledFolder();
+  await rm(join(folder.path, "state.json"));
+  // As it was found to hang, once in thousands of times: in the orderly exit.
+  const hanging = "data:text/javascript,process.on('exit',()=>{for(;;);})";
+  vi.stubEnv("NODE_OPTIONS", `--import "${hanging}"`);
+  await expect(lookOver(folder.path)).resolves.toBeUndefined();
+  vi.unstubAllEnvs();
 });
 
 it("names the run whose stored bytes have changed behind its back", async () => {

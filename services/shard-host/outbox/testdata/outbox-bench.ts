@@ -274,6 +274,7 @@ export class OutboxBench implements Origin {
       },
       findDefinition: (_, name, version) => (version <= 1 ? this.#definitions.get(name) : undefined),
       leased: () => true,
+      terms: null,
       observer: {
         recovering: () => {},
         recovered: () => {},

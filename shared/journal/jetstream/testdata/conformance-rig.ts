@@ -3,6 +3,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Position } from "@millrace/model/ids.ts";
+import { streamInfo } from "@millrace/nats/streams.ts";
 import { type NatsCluster, startNatsCluster } from "@millrace/testing/nats-cluster.ts";
 import { type NatsServer, startNats } from "@millrace/testing/nats-server.ts";
 import { waitUntil } from "@millrace/testing/wait-until.ts";
@@ -11,7 +12,7 @@ import type { JournalRig } from "../../conformance.ts";
 import type { FollowJournal, Journal } from "../../journal.ts";
 import { followJetStreamJournal } from "../follow.ts";
 import { openJetStreamJournal } from "../open.ts";
-import { ensureStreams, type JournalStreams, journalPlace, streamInfo } from "../streams.ts";
+import { ensureStreams, type JournalStreams, journalPlace } from "../streams.ts";
 import type { JournalPlace } from "../subject.ts";
 import { type Connection, connectTo } from "./connect.ts";
 
