@@ -9,6 +9,7 @@ import type { Plan } from "@millrace/core/plan/plan.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { isSchedulable } from "@millrace/core/run/readiness.ts";
 import { tasksOpen } from "@millrace/core/run/resume.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { EndStatus, LiveStatus, RunState } from "@millrace/model/run-state.ts";
 import type { LiveIndex, ReopenedRow, Store } from "@millrace/store/store.ts";
@@ -50,6 +51,8 @@ export interface DispatchedTask {
    * `gone`: nobody waits for it.
    */
   state: "queued" | "doubtful" | "held" | "gone";
+  /** Whose workers it was given to, while it is `held`. */
+  holder: TaskHolder | null;
 }
 
 /** A run that ended since the last checkpoint, encoded. */

@@ -21,6 +21,16 @@ export class EndWatch {
     else this.#watchers.set(runId, [...watchers.filter(this.#isThere), { origin, ref }]);
   }
 
+  /** One of them waits no more. */
+  remove(runId: RunId, origin: Origin, ref: number): void {
+    const watchers = this.#watchers.get(runId);
+    if (watchers === undefined) return;
+    this.#keep(
+      runId,
+      watchers.filter((watcher) => watcher.origin !== origin || watcher.ref !== ref),
+    );
+  }
+
   /** Those who wait for this run, who are then forgotten. */
   take(runId: RunId): readonly EndWatcher[] | undefined {
     const watchers = this.#watchers.get(runId);

@@ -2,7 +2,7 @@
 // never undone in place, it is loaded again (DESIGN §2).
 import type { Blobs } from "@millrace/blobs/blobs.ts";
 import type { Clock } from "@millrace/clock/clock.ts";
-import type { TaskSink } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { Store } from "@millrace/store/store.ts";
 import { Actors } from "./actors.ts";
 import { BlobLoads } from "./blob-loads.ts";
@@ -31,19 +31,19 @@ export interface MemoryParts {
   readonly clock: Clock;
 }
 
-export function emptyMemory({ store, blobs, clock }: MemoryParts, sinks: readonly TaskSink[]): ShardMemory {
+export function emptyMemory({ store, blobs, clock }: MemoryParts, holders: ReadonlySet<TaskHolder>): ShardMemory {
   const plans = new Plans();
   const actors = new Actors(store, plans);
   const texts = new BlobTexts(blobs);
   const loads = new BlobLoads(texts, clock);
-  const dispatch = new Dispatch(sinks);
+  const dispatch = new Dispatch(holders);
   const ways = new Ways(store);
   return { plans, actors, keys: new Keys(store), ways, texts, loads, dispatch, timers: new Timers() };
 }
 
 /** What a standby has folded, for an owner to go on with: what only owners have begins empty. */
-export function adopted(memory: ShardMemory, sinks: readonly TaskSink[]): ShardMemory {
+export function adopted(memory: ShardMemory, holders: ReadonlySet<TaskHolder>): ShardMemory {
   // Its timers are not in the new heap.
   for (const actor of memory.actors.live.values()) actor.armedMs = 0;
-  return { ...memory, dispatch: new Dispatch(sinks), timers: new Timers() };
+  return { ...memory, dispatch: new Dispatch(holders), timers: new Timers() };
 }

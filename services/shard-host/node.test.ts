@@ -1,14 +1,16 @@
 import { slotOfRun } from "@millrace/core/run-id.ts";
-import type { ListPage } from "@millrace/link/link.ts";
+import type { ListPage, TaskSink } from "@millrace/link/link.ts";
 import { type RunId, SLOT_COUNT, slot } from "@millrace/model/ids.ts";
 import { json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { Task } from "@millrace/model/task.ts";
 import { describe, expect, it } from "vitest";
 import { Node } from "./node.ts";
-import { ONE_STEP, ShardBench, TENANT } from "./testdata/shard-bench.ts";
+import { ONE_STEP, ShardBench, TENANT, tenantOf } from "./testdata/shard-bench.ts";
 
 const SHARDS = 4;
+
+const NOBODY: TaskSink = { demand() {}, withdraw() {}, moved() {}, owed() {}, holding: () => [] };
 
 interface NodeBench {
   readonly node: Node;
@@ -23,7 +25,9 @@ async function opened(): Promise<NodeBench> {
   const settle = async (): Promise<void> => {
     for (const bench of benches) await bench.settle();
   };
-  return { node: new Node(benches.map(({ shard }) => shard)), benches, settle };
+  const node = new Node(benches.map(({ shard }) => shard));
+  node.connect(NOBODY);
+  return { node, benches, settle };
 }
 
 /** Starts runs spread evenly over all slots; the bench they are answered to is the first. */
@@ -89,7 +93,7 @@ describe("a node", () => {
     );
     await bench.settle();
     for (const { shard } of bench.benches)
-      for (const { runId } of shard.pull(["work"], 1_000))
+      for (const { runId } of shard.tasks.pull(client, ["work"], 1_000))
         await client.ask({ type: "terminate", tenant: TENANT, runId, reason: "" });
     const pages: RunId[][] = [];
     let before: RunId | null = null;
@@ -119,10 +123,31 @@ describe("a node", () => {
       return counts;
     };
     const pulled: Task[][] = [];
-    for (const credits of [8, 3, 100]) bench.node.pull(["work"], credits, (tasks) => pulled.push(tasks));
+    for (const credits of [8, 3, 100]) bench.node.pull(["work"], credits, (tasks) => pulled.push([...tasks]));
     expect(pulled.map((tasks) => tasks.length)).toEqual([8, 3, 5]);
     expect(perShard(pulled[0] ?? [])).toEqual([2, 2, 2, 2]);
     expect(perShard(pulled.flat())).toEqual([4, 4, 4, 4]);
+  });
+
+  it("I7: shares credits by how many tenants wait on a shard, not by how many tasks", async () => {
+    const { node, benches, settle } = await opened();
+    const [client] = benches;
+    if (client === undefined) throw new Error("No shard.");
+    const start = (tenant: string, at: number) => client.startOf("one", { tenant: tenantOf(tenant) }, slot(at));
+    const starts = [
+      ...Array.from({ length: 100 }, () => start("noisy", 0)),
+      ...Array.from({ length: 12 }, (_, run) => start(`quiet${run % 3}`, SLOT_COUNT - 1)),
+    ];
+    node.submit(
+      client,
+      starts.map((command, ref) => ({ ref: 1000 + ref, command, notifyEnd: false })),
+    );
+    await settle();
+    const pulled: Task[] = [];
+    for (const credits of [8, 8]) node.pull(["work"], credits, (tasks) => pulled.push(...tasks));
+    expect(pulled.filter(({ tenant }) => tenant === "noisy")).toHaveLength(4);
+    node.pull(["work"], 200, (tasks) => pulled.push(...tasks));
+    expect(pulled).toHaveLength(112);
   });
 
   it("answers a list that a shard refuses with the refusal, once", async () => {

@@ -1,7 +1,10 @@
 // A node: shards by slot range behind one face. Gateways talk to it through the link.
 import { slotOfRun } from "@millrace/core/run-id.ts";
+import { shareCredits } from "@millrace/link/credits.ts";
 import type {
+  Deliver,
   Envelope,
+  HeldAttempt,
   ListPage,
   ListQuery,
   Origin,
@@ -10,20 +13,26 @@ import type {
   TaskSink,
   Watching,
 } from "@millrace/link/link.ts";
+import type { Announced } from "@millrace/link/local-shard.ts";
+import { mergedPage } from "@millrace/link/merged-page.ts";
 import { type RunId, SLOT_COUNT, type TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
 import type { Shard } from "./shard.ts";
 import type { Changed } from "./watches.ts";
 
 export class Node implements Shards {
   readonly shards: readonly Shard[];
-  /** The shard that is asked first at the next pull, so that none is always last. */
-  #first = 0;
+  #sink: TaskSink | null = null;
+  /** Whether those who had attempts when an earlier process ended had the time to announce them. */
+  #workersAreBack = false;
+  /** The shards, and what the sharing of credits owes them. */
+  #sharers: readonly { readonly shard: Shard; readonly owed: number }[];
 
   /** Shards in the order of their slot ranges, which are equal. */
   constructor(shards: readonly Shard[]) {
     this.shards = shards;
+    this.#sharers = shards.map((shard) => ({ shard, owed: 0 }));
   }
 
   /** Opens all shards side by side. Rejects if any cannot be opened. */
@@ -66,7 +75,7 @@ export class Node implements Shards {
           return;
         }
         pages.push(page);
-        if (pages.length === this.shards.length) answer(merged(pages, query.limit));
+        if (pages.length === this.shards.length) answer(mergedPage(pages, query.limit));
       });
   }
 
@@ -74,26 +83,46 @@ export class Node implements Shards {
     return this.#shardOf(runId).watch(tenant, runId, changed);
   }
 
-  pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void {
+  pull(taskTypes: readonly string[], credits: number, deliver: Deliver): void {
+    const sink = this.#sink;
+    if (sink === null) return deliver([], credits);
+    const sharers = this.#sharers.map(({ shard, owed }) => {
+      const tenants = taskTypes.reduce((sum, type) => sum + shard.tasks.tenantsWaiting(type), 0);
+      return { shard, tenants, owed };
+    });
+    this.#sharers = sharers;
+    const shares = shareCredits(sharers, credits);
     const tasks: Task[] = [];
-    const count = this.shards.length;
-    this.#first = (this.#first + 1) % count;
-    for (let asked = 0; asked < count && tasks.length < credits; asked++) {
-      const shard = this.shards[(this.#first + asked) % count];
-      // Each takes its share of what is left, so that shards share credits as tenants do within one.
-      const share = Math.ceil((credits - tasks.length) / (count - asked));
-      if (shard !== undefined) tasks.push(...shard.pull(taskTypes, share));
+    for (const [index, { shard }] of sharers.entries()) {
+      const share = shares[index] ?? 0;
+      if (share > 0) tasks.push(...shard.tasks.pull(sink, taskTypes, share));
     }
-    deliver(tasks);
+    // Where few tenants wait there may be many tasks: they get what the others had no task for.
+    for (const { shard, tenants } of sharers) {
+      const left = credits - tasks.length;
+      if (tenants > 0 && left > 0) tasks.push(...shard.tasks.pull(sink, taskTypes, left));
+    }
+    deliver(tasks, credits - tasks.length);
   }
 
-  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void {
-    const byShard = Map.groupBy(tokens, ({ runId }) => this.#shardOf(runId));
-    owed([...byShard].flatMap(([shard, announced]) => shard.holding(announced)));
+  hold(attempts: readonly TaskToken[]): void {
+    for (const [shard, theirs] of this.#byShard(attempts))
+      this.#hold(
+        shard,
+        theirs.map((attempt) => ({ ...attempt, isKnown: false, isPresent: true })),
+        false,
+      );
+  }
+
+  giveBack(attempts: readonly TaskToken[]): void {
+    const sink = this.#sink;
+    if (sink === null) return;
+    for (const [shard, theirs] of this.#byShard(attempts)) shard.tasks.giveBack(sink, theirs);
   }
 
   workersAreBack(): void {
-    for (const shard of this.shards) shard.workersAreBack();
+    this.#workersAreBack = true;
+    for (const shard of this.shards) shard.tasks.workersAreBack();
   }
 
   /** Whether there is such a run; undefined = cannot be said now. */
@@ -102,7 +131,33 @@ export class Node implements Shards {
   }
 
   connect(sink: TaskSink): void {
-    for (const shard of this.shards) shard.connect(sink);
+    this.#sink = sink;
+    for (const shard of this.shards) {
+      shard.tasks.connect(sink);
+      shard.onTerm(() => this.#tellHeld(shard, sink));
+    }
+  }
+
+  /** A shard that begins to serve knows nothing of what workers have in their hands. */
+  #tellHeld(shard: Shard, sink: TaskSink): void {
+    const held = [...sink.holding()].filter(({ runId }) => this.#shardOf(runId) === shard);
+    this.#hold(shard, held, true);
+    // Nobody but this one gateway has any.
+    if (this.#workersAreBack) shard.tasks.workersAreBack();
+  }
+
+  #hold(shard: Shard, attempts: readonly HeldAttempt[], isAll: boolean): void {
+    const sink = this.#sink;
+    if (sink === null) return;
+    shard.tasks.hold(sink, attempts, isAll, ({ owed, unwanted, elsewhere }: Announced) => {
+      sink.owed(owed);
+      sink.withdraw(unwanted);
+      sink.moved(elsewhere);
+    });
+  }
+
+  #byShard(attempts: readonly TaskToken[]): Map<Shard, TaskToken[]> {
+    return Map.groupBy(attempts, ({ runId }) => this.#shardOf(runId));
   }
 
   #shardOf(runId: RunId): Shard {
@@ -110,19 +165,4 @@ export class Node implements Shards {
     if (shard === undefined) throw new Error(`Run ${runId} has no slot.`);
     return shard;
   }
-}
-
-/** The pages as one. A page that goes on says nothing of older runs, so none of those is listed yet. */
-function merged(pages: readonly ListPage[], limit: number): ListPage {
-  const oldest = pages.reduce<RunId | null>(
-    (id, { next }) => (next !== null && (id === null || next > id) ? next : id),
-    null,
-  );
-  const sorted = pages
-    .flatMap((page) => page.runs)
-    .filter(({ runId }) => oldest === null || runId >= oldest)
-    .toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
-  const runs = sorted.slice(0, limit);
-  if (sorted.length > limit) return { runs, next: runs.at(-1)?.runId ?? null };
-  return { runs, next: oldest };
 }

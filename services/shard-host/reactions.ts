@@ -78,6 +78,7 @@ export function dispatchedTask(actor: Actor, attempt: Extract<Reaction, { type: 
     item: attempt.item,
     attempt: attempt.attempt,
     state: "queued",
+    holder: null,
   };
 }
 
@@ -87,7 +88,7 @@ export function internal(command: RunCommand): Letter {
 }
 
 /** No worker ever had it, so its cancellation is answered for it. Changes nothing if the run has ended. */
-function cancelledUnstarted(task: DispatchedTask): Letter {
+export function cancelledUnstarted(task: DispatchedTask): Letter {
   const { runId, tenant, epoch, step, item, attempt } = task;
   const worker = workerName("");
   const result = {

@@ -25,7 +25,7 @@ export class Replay {
   /** Begins with what the store's last checkpoint says of the shard. `memory` is empty and reads from this store. */
   constructor(memory: ShardMemory, store: Store) {
     this.memory = memory;
-    this.#ahead = store.ahead();
+    this.#ahead = store.aheadTo() > 0;
     store.rows(DEFINITION_PREFIX, ({ bytes }) => readPinnedRow(bytes, (pinned) => memory.plans.restore(pinned)));
     memory.ways.restore();
     const meta = store.meta();

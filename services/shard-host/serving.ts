@@ -2,7 +2,7 @@
 // together.
 import { encodeEvents } from "@millrace/codec/events-v1.ts";
 import type { AppendOutcome, Journal } from "@millrace/journal/journal.ts";
-import type { TaskSink } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import { term } from "@millrace/model/ids.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { CheckpointSchedule } from "./checkpoint-schedule.ts";
@@ -26,7 +26,7 @@ export interface ShardParts {
   readonly mailbox: Mailbox;
   readonly ends: EndWatch;
   readonly watches: Watches;
-  readonly sinks: readonly TaskSink[];
+  readonly holders: ReadonlySet<TaskHolder>;
   /** Watchers of these runs are to be told. */
   readonly tellWatchers: (turn: Turn) => void;
   readonly fail: (outcome: LostOutcome, lost: readonly Turn[]) => void;
@@ -56,13 +56,13 @@ export async function readBack(parts: ShardParts, journal: Journal): Promise<Rea
   await new Promise<void>((resolve) => {
     options.store.flush(() => resolve());
   });
-  const replay = new Replay(emptyMemory(options, parts.sinks), options.store);
+  const replay = new Replay(emptyMemory(options, parts.holders), options.store);
   return { ...(await readOn(parts, journal, replay)), memory: replay.memory };
 }
 
 /** Goes on with what a standby has folded, and reads what came behind it. */
 export async function adopt(parts: ShardParts, journal: Journal, replay: Replay): Promise<ReadBack> {
-  return { ...(await readOn(parts, journal, replay)), memory: adopted(replay.memory, parts.sinks) };
+  return { ...(await readOn(parts, journal, replay)), memory: adopted(replay.memory, parts.holders) };
 }
 
 async function readOn(parts: ShardParts, journal: Journal, replay: Replay): Promise<Omit<ReadBack, "memory">> {

@@ -3,12 +3,13 @@
 //
 // Commands lost with it are answered SHARD_UNAVAILABLE or DISK_FULL: with an idempotency key it is safe to ask again.
 import { type Journal, JournalLocked } from "@millrace/journal/journal.ts";
-import type { Envelope, ListPage, ListQuery, Origin, RunView, TaskSink, Watching } from "@millrace/link/link.ts";
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Envelope, ListPage, ListQuery, Origin, RunView, Watching } from "@millrace/link/link.ts";
+import type { LocalShard } from "@millrace/link/local-shard.ts";
+import { type RunId, type TenantId, type Term, term } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { ShardCommand } from "@millrace/model/run-commands.ts";
-import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { Actor } from "./actors.ts";
+import { ShardTasks } from "./dispatch/shard-tasks.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
 import { crowded, noRoom } from "./intake.ts";
 import { FULL_RETRY_MS, REOPEN_RETRY_MS } from "./limits.ts";
@@ -35,17 +36,17 @@ type Phase =
   /** Its journal or store is damaged; it serves nothing, and says why. */
   | { readonly type: "broken"; readonly reason: string };
 
-export class Shard {
+export class Shard implements LocalShard {
   readonly #parts: ShardParts;
-  readonly #sinks: TaskSink[] = [];
+  readonly #began = new Set<(term: Term) => void>();
   readonly #mailbox = new Mailbox();
+  readonly tasks = new ShardTasks(() => (this.#phase.type === "serving" ? this.#phase.serving : null), this.#mailbox);
   readonly #ends = new EndWatch();
   readonly #watches: Watches;
   #phase: Phase = { type: "opening" };
   #journal: Journal | null = null;
   #isStopping = false;
-  /** Whether whoever had attempts when an earlier process ended had the time to announce them. */
-  #workersAreBack = false;
+  #term = term(0);
   /** Whether {@link open} has succeeded. */
   #isOpen = false;
   /** Whoever stops the shard waits for the end of its service. */
@@ -62,7 +63,7 @@ export class Shard {
       mailbox: this.#mailbox,
       ends: this.#ends,
       watches: this.#watches,
-      sinks: this.#sinks,
+      holders: this.tasks.holders,
       tellWatchers: (turn) => this.#watches.touched(turn.watched),
       fail: (outcome, lost) => this.#fail(outcome, lost),
       broken: (error, lost) => {
@@ -80,7 +81,7 @@ export class Shard {
 
   /** For metrics: what waits and what is in memory. */
   get load(): ShardLoad {
-    const memory = this.#phase.type === "serving" ? this.#phase.serving.memory : null;
+    const memory = this.#memory;
     return {
       mailbox: this.#mailbox.size,
       actors: memory?.actors.live.size ?? 0,
@@ -102,8 +103,13 @@ export class Shard {
     this.#isOpen = true;
   }
 
-  connect(sink: TaskSink): void {
-    this.#sinks.push(sink);
+  get term(): Term {
+    return this.#term;
+  }
+
+  onTerm(began: (term: Term) => void): () => void {
+    this.#began.add(began);
+    return () => void this.#began.delete(began);
   }
 
   /** Puts a command into the mailbox, or refuses it at once. */
@@ -114,12 +120,19 @@ export class Shard {
     this.#mailbox.push({ command, origin, ref, notifyEnd });
   }
 
-  /** An origin is gone: it wants to hear of no more ends. */
   forget(origin: Origin): void {
     this.#ends.forget(origin);
   }
 
-  /** To be called after a batch of {@link submit}. */
+  follow(origin: Origin, ref: number, runId: RunId): void {
+    this.#ends.add(runId, origin, ref);
+    if (this.#phase.type === "serving") this.#tellEnd(this.#phase.serving, runId);
+  }
+
+  unfollow(origin: Origin, ref: number, runId: RunId): void {
+    this.#ends.remove(runId, origin, ref);
+  }
+
   wake(): void {
     if (this.#phase.type === "serving") this.#phase.serving.loop.wake();
   }
@@ -136,26 +149,6 @@ export class Shard {
     return this.#watches.watch(tenant, runId, changed);
   }
 
-  pull(taskTypes: readonly string[], credits: number): Task[] {
-    return this.#phase.type === "serving" ? this.#phase.serving.memory.dispatch.pull(taskTypes, credits) : [];
-  }
-
-  /** Takes attempts that workers announced out of what waits; returns those that did wait. */
-  holding(tokens: readonly TaskToken[]): OwedAttempt[] {
-    if (this.#phase.type !== "serving") return [];
-    const { actors, dispatch } = this.#phase.serving.memory;
-    return tokens.flatMap((token) => {
-      const actor = actors.live.get(token.runId);
-      return actor === undefined ? [] : (dispatch.hold(actor, token) ?? []);
-    });
-  }
-
-  /** What is owed since an earlier process and was not announced is given out from now on. */
-  workersAreBack(): void {
-    this.#workersAreBack = true;
-    if (this.#phase.type === "serving") this.#phase.serving.memory.dispatch.release();
-  }
-
   /** Drops what is past retention at `nowMs` from the store. */
   retain(nowMs: number): Promise<void> {
     return this.#parts.options.store.retain(nowMs);
@@ -163,8 +156,7 @@ export class Shard {
 
   /** Whether there is such a run; undefined = cannot be said now. */
   knows(runId: RunId): boolean | undefined {
-    if (this.#phase.type !== "serving") return undefined;
-    return this.#phase.serving.memory.actors.positionOf(runId) !== undefined;
+    return this.#memory === null ? undefined : this.#memory.actors.positionOf(runId) !== undefined;
   }
 
   /** Writes a checkpoint; resolves when it is over, or at once if the shard does not serve. */
@@ -225,12 +217,14 @@ export class Shard {
       return;
     }
     this.#phase = { type: "serving", serving };
-    if (!this.#workersAreBack) serving.memory.dispatch.holdBack();
+    this.#term = serving.commit.term;
+    serving.memory.dispatch.holdBack();
+    for (const began of [...this.#began]) began(this.#term);
     serving.timekeeper.takeOver();
     serving.outbox.takeOver();
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.
     serving.checkpoints.consider();
-    this.#tellEnds(serving);
+    for (const runId of this.#ends.runs()) this.#tellEnd(serving, runId);
     this.#watches.touched(this.#watches.runs());
     serving.loop.wake();
   }
@@ -351,16 +345,18 @@ export class Shard {
     );
   }
 
-  #tellEnds({ memory }: Serving): void {
-    for (const runId of this.#ends.runs()) {
-      const actor = memory.actors.load(runId);
-      if (actor !== undefined && actor.run.endedMs === 0) {
-        memory.actors.rest(actor);
-        continue;
-      }
-      const watchers = this.#ends.take(runId) ?? [];
-      if (actor !== undefined) tellEnd(actor, watchers);
-    }
+  get #memory(): ShardMemory | null {
+    return this.#phase.type === "serving" ? this.#phase.serving.memory : null;
+  }
+
+  /** Tells whoever waits for a run that has ended already; if that is not durable yet, when it is. */
+  #tellEnd({ memory, loop }: Serving, runId: RunId): void {
+    const actor = memory.actors.load(runId);
+    if (actor === undefined) return void this.#ends.take(runId);
+    if (actor.run.endedMs === 0) return memory.actors.rest(actor);
+    const tell = (): void => tellEnd(actor, this.#ends.take(runId) ?? []);
+    // If it is lost after all, the next take-over sees to it.
+    loop.whenDurable(actor.position, tell, () => {});
   }
 
   #known(runId: RunId): KnownRun | null {

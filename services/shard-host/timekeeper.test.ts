@@ -162,13 +162,13 @@ it("I1: what a run is owed since a take-over leaves only when all that is decide
   await bench.checkpoint();
   bench.log.crash();
   bench.shard = bench.make();
-  bench.shard.connect(bench);
+  bench.shard.tasks.connect(bench);
   const opened = bench.shard.open();
   bench.send(bench.resultOf(task, { type: "completed", output: text(1) }));
   bench.log.latencyMs = 10;
   await bench.pass(10);
   await opened;
-  bench.shard.workersAreBack();
+  bench.workersAreBack();
   expect(bench.pull(STORE_PAGE, "more")).toEqual([]);
   await bench.pass(10);
   expect(bench.pull(STORE_PAGE, "more")).toMatchObject([{ runId }]);

@@ -111,7 +111,8 @@ export class Server {
 function overheard({ node }: Server, ground: Ground): HubShards {
   return {
     pull: (taskTypes, credits, deliver) => node.pull(taskTypes, credits, deliver),
-    holding: (tokens, owed) => node.holding(tokens, owed),
+    hold: (attempts) => node.hold(attempts),
+    giveBack: (attempts) => node.giveBack(attempts),
     submit(origin, batch) {
       const commands = new Map(batch.map(({ ref, command }) => [ref, command]));
       const listener: Origin = {

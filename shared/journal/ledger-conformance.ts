@@ -54,7 +54,7 @@ export function ledgerConformance(adapter: string, makeRig: () => Promise<Ledger
     it("I2: refuses an append behind anything but the newest record", async () => {
       await using rig = await makeRig();
       const one = await reader(rig);
-      await append(one, "one");
+      expect(await append(one, "one")).toEqual({ type: "appended" });
       expect(await one.journal.append(position(0), Buffer.from("late"), NOW_MS)).toEqual({ type: "stale" });
       await one.journal.catchUp();
       expect(one.bodies).toEqual(["one"]);
@@ -64,7 +64,7 @@ export function ledgerConformance(adapter: string, makeRig: () => Promise<Ledger
     it("I6: shows after a doubt what is there", async () => {
       await using rig = await makeRig();
       const one = await reader(rig);
-      await append(one, "one");
+      expect(await append(one, "one")).toEqual({ type: "appended" });
       rig.doubtNextAppend();
       expect((await append(one, "doubtful")).type).toBe("unknown");
       await one.journal.catchUp();
@@ -81,7 +81,9 @@ export function ledgerConformance(adapter: string, makeRig: () => Promise<Ledger
       await using rig = await makeRig();
       const times: number[] = [];
       const journal = await rig.open((record) => times.push(record.timeMs));
-      for (const ms of [5, 3, 9]) await journal.append(journal.visited, Buffer.from("x"), NOW_MS + ms);
+      for (const ms of [5, 3, 9]) {
+        expect(await journal.append(journal.visited, Buffer.from("x"), NOW_MS + ms)).toEqual({ type: "appended" });
+      }
       expect(times).toEqual([5, 5, 9].map((ms) => NOW_MS + ms));
       await journal.close();
     });

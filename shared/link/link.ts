@@ -111,12 +111,11 @@ export interface Shards {
    */
   watch(tenant: TenantId, runId: RunId, changed: (view: RunView | Refusal) => void): Watching;
   /** Gives workers' free places to waiting tasks: at most `credits` tasks of these types, fairly by tenant. */
-  pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void;
-  /**
-   * Workers announced that they have these from before. Those that still wait here wait no more: they are with the
-   * workers, and `owed` hears of them.
-   */
-  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void;
+  pull(taskTypes: readonly string[], credits: number, deliver: Deliver): void;
+  /** Workers announced that they have these from before: nobody else is given them. {@link TaskSink.owed} hears what they are. */
+  hold(attempts: readonly TaskToken[]): void;
+  /** No worker has these attempts after all: they wait again at once. */
+  giveBack(attempts: readonly TaskToken[]): void;
   /**
    * Whoever had attempts when an earlier process ended had the time to announce them: what nobody announced is given to
    * others from now on. Until this is called, it waits; new attempts never do.
@@ -126,10 +125,33 @@ export interface Shards {
   connect(sink: TaskSink): void;
 }
 
+/**
+ * Takes tasks and credits that found none. It may be called several times: what all calls bring adds up to the credits of
+ * the pull, which are spoken for until then.
+ */
+export type Deliver = (tasks: readonly Task[], released: number) => void;
+
 /** A gateway's pool of workers, as the shards see it. */
 export interface TaskSink {
   /** Tasks of this type wait; pull when there is a place for them. May be called more often than needed. */
   demand(taskType: string): void;
   /** Ask the workers that hold these to stop; their (possibly cancelled) results are still wanted. */
   withdraw(tokens: readonly TaskToken[]): void;
+  /**
+   * Workers at another gateway have said that they have these. Whoever had them here and is gone has not lost them: it came
+   * back there.
+   */
+  moved(tokens: readonly TaskToken[]): void;
+  /** What shards know of attempts that workers announced. What nobody waits for is not among them. */
+  owed(attempts: readonly OwedAttempt[]): void;
+  /** Every attempt in workers' hands or about to be: asked by a shard that begins to serve and knows of none. */
+  holding(): Iterable<HeldAttempt>;
+}
+
+/** An attempt in a worker's hands. */
+export interface HeldAttempt extends TaskToken {
+  /** Whether a shard has said what it is; else only its worker has. */
+  readonly isKnown: boolean;
+  /** Whether its worker is connected; else it may come back, here or by another gateway. */
+  readonly isPresent: boolean;
 }

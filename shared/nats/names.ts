@@ -19,6 +19,11 @@ export interface NatsNames {
   readonly kvNews: string;
   /** The bucket of the archive, an object store. */
   readonly archiveBucket: string;
+  /** The one subject of the registry of definitions. */
+  readonly registry: string;
+  /** Where the server says what it stored there, without the record. */
+  readonly registryNews: string;
+  readonly registryStream: string;
 }
 
 /** Streams are called by it in capitals, so it has none; dots would end a token. */
@@ -41,6 +46,9 @@ export function natsNames(prefix: string): NatsNames {
     kvBucket: `${prefix}-cluster`,
     kvNews: `${prefix}.kv`,
     archiveBucket: `${prefix}-archive`,
+    registry: `${prefix}.registry`,
+    registryNews: `${prefix}.registry-news`,
+    registryStream: `${prefix.toUpperCase()}_REGISTRY`,
   };
 }
 

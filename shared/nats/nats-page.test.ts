@@ -37,6 +37,7 @@ test("the page names what there is on the servers", () => {
     NAMES.blobStream,
     kvStream(NAMES.kvBucket),
     objectStream(NAMES.archiveBucket),
+    NAMES.registryStream,
     `${NAMES.bus}.>`,
     `${NAMES.inbox}.>`,
   ]) {

@@ -42,6 +42,7 @@ interface Streams {
   readonly blobs: string;
   readonly kv: string;
   readonly archive: string;
+  readonly registry: string;
 }
 
 function streamsOf(names: NatsNames, journalStreams: number): Streams {
@@ -50,12 +51,13 @@ function streamsOf(names: NatsNames, journalStreams: number): Streams {
     blobs: names.blobStream,
     kv: kvStream(names.kvBucket),
     archive: objectStream(names.archiveBucket),
+    registry: names.registryStream,
   };
 }
 
 const BY_ROLE: Readonly<Record<NatsRole, (streams: Streams, names: NatsNames) => Permissions>> = {
   node: (streams, names) => {
-    const { journals, blobs, kv, archive } = streams;
+    const { journals, blobs, kv, archive, registry } = streams;
     return {
       publish: [
         ...everyone(names).publish,
@@ -76,24 +78,28 @@ const BY_ROLE: Readonly<Record<NatsRole, (streams: Streams, names: NatsNames) =>
         ...api(blobs, "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET", "STREAM.PURGE"),
         `$O.${names.archiveBucket}.>`,
         ...api(archive, "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET", "STREAM.PURGE"),
+        names.registry,
+        ...api(registry, "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"),
       ],
-      subscribe: [...everyone(names).subscribe, `${names.bus}.>`, `${names.kvNews}.>`],
+      subscribe: [...everyone(names).subscribe, `${names.bus}.>`, `${names.kvNews}.>`, names.registryNews],
     };
   },
-  gateway: ({ blobs, kv }, names) => ({
+  gateway: ({ blobs, kv, registry }, names) => ({
     publish: [
       ...everyone(names).publish,
       `${names.bus}.>`,
       ...api(kv, "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"),
       `${names.blobs}.>`,
       ...api(blobs, "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"),
+      names.registry,
+      ...api(registry, "STREAM.INFO", "STREAM.MSG.GET", "DIRECT.GET"),
     ],
-    subscribe: [...everyone(names).subscribe, `${names.bus}.>`, `${names.kvNews}.>`],
+    subscribe: [...everyone(names).subscribe, `${names.bus}.>`, `${names.kvNews}.>`, names.registryNews],
   }),
-  setup: ({ journals, blobs, kv, archive }, names) => ({
+  setup: ({ journals, blobs, kv, archive, registry }, names) => ({
     publish: [
       ...everyone(names).publish,
-      ...[...journals, blobs, kv, archive].flatMap((stream) =>
+      ...[...journals, blobs, kv, archive, registry].flatMap((stream) =>
         api(stream, "STREAM.INFO", "STREAM.CREATE", "STREAM.UPDATE"),
       ),
     ],

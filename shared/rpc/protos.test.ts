@@ -34,7 +34,11 @@ const payloads = files.flatMap((file) =>
 describe("the generated code", () => {
   it("was made from the proto files as they are", () => {
     const root = new URL("../../", import.meta.url);
-    const built = execFileSync("node_modules/.bin/buf", ["build", "proto", "-o", "-"], { cwd: root });
+    const built = execFileSync(
+      "node_modules/.bin/buf",
+      ["build", "proto", "--exclude-path", "proto/millrace/internal", "-o", "-"],
+      { cwd: root },
+    );
     expect(built.equals(bytes), "Run `npm run proto`.").toBe(true);
   });
 });

@@ -148,7 +148,7 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
 
     it("is empty at first", () => {
       expect(store.meta()).toBeNull();
-      expect(store.ahead()).toBe(false);
+      expect(store.aheadTo()).toBe(0);
       expect(store.run(aRun())).toBeUndefined();
       expect(store.key(TENANT, "none")).toBeUndefined();
       expect(store.timers(Number.MAX_SAFE_INTEGER, null, 10)).toEqual([]);
@@ -196,15 +196,17 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       expect(text(store.run(id)?.bytes)).toBe("before");
     });
 
-    it("is ahead between the first and the last slice of a checkpoint", async () => {
-      await write(store, { live: [liveRow(aRun(), index("running"))] });
-      expect(store.ahead()).toBe(true);
+    it("is ahead between the first and the last slice of a checkpoint, up to the newest run in it", async () => {
+      await write(store, { meta: metaAt(40) });
+      await write(store, { live: [liveRow(aRun(), index("running"), { position: position(50) })] });
+      await write(store, { ended: [endedRow(aRun(), { position: position(47) })] });
+      expect(store.aheadTo()).toBe(50);
       await write(store, { meta: metaAt(41) });
-      expect(store.ahead()).toBe(false);
+      expect(store.aheadTo()).toBe(0);
       expect(store.meta()).toMatchObject(metaAt(41));
-      await write(store, { ended: [endedRow(aRun())] });
+      await write(store, { ended: [endedRow(aRun(), { position: position(60) })] });
       await reopen();
-      expect(store.ahead()).toBe(true);
+      expect(store.aheadTo()).toBe(60);
       expect(store.meta()).toMatchObject(metaAt(41));
       await write(store, { meta: metaAt(42) });
       expect(store.meta()?.position).toBe(42);

@@ -104,6 +104,14 @@ export interface Slice {
   readonly meta: CheckpointMeta | null;
 }
 
+/** The newest record of any run in a slice, or `than` if that is newer. */
+export function newestIn({ live, ended }: Slice, than: Position): Position {
+  let newest = than;
+  for (const row of live) if (row.position > newest) newest = row.position;
+  for (const row of ended) if (row.position > newest) newest = row.position;
+  return newest;
+}
+
 export interface DueTimer {
   readonly runId: RunId;
   readonly tenant: TenantId;
@@ -134,8 +142,11 @@ export type SliceOutcome =
 export interface Store {
   /** null = no checkpoint was ever completed. */
   meta(): CheckpointMeta | null;
-  /** Whether slices were written since the last completed checkpoint: then objects may be ahead of `meta`. */
-  ahead(): boolean;
+  /**
+   * The newest record of any run in slices written since the last completed checkpoint; 0 = none were. Until what is folded
+   * has got there, runs may be in the store that nobody has started yet, and no checkpoint may be completed.
+   */
+  aheadTo(): Position;
   /** A run, live or ended; undefined = unknown or past retention. */
   run(runId: RunId): StoredRun | undefined;
   /** The run an idempotency key started, while it is kept (at least 7 days). */

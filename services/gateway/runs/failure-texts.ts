@@ -1,11 +1,12 @@
 // What failures say, in one answer: the room there is goes to the first ones.
+
 import { cutText } from "@millrace/errors/failure.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import type { AttemptLog } from "@millrace/model/run-state.ts";
+import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import type { Failure as FailureMessage } from "@millrace/rpc/generated/millrace/v1/failures.ts";
 import type { Omitted } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { CUT_TEXT_CHARACTERS, TEXT_BYTES_IN_ANSWER_MAX } from "./answer-room.ts";
-import { failureMessage } from "./messages.ts";
 
 /** What an attempt or a count of errors takes beside its texts. */
 const ENTRY_BYTES = 128;

@@ -5,12 +5,12 @@ import type {
   ListRunsRequest,
   ListRunsResponse,
 } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { statusFromMessage } from "@millrace/rpc/run-status.ts";
 import { readList, readRun } from "../calls/ask-shards.ts";
 import { type CallContext, type Outcome, Refused } from "../calls/call.ts";
 import { invalid, numberFault, runIdOf, workflowOf } from "../calls/fields.ts";
 import type { TaskHub } from "../tasks/task-hub.ts";
 import type { WebhookRoutes } from "../webhooks/routes.ts";
-import { statusFromMessage } from "./messages.ts";
 import type { OpenedView, ViewOpener } from "./opened-view.ts";
 import { lastRunOfPage, pageToken } from "./page-token.ts";
 import { runMessage, summaryMessage } from "./run-message.ts";

@@ -1,8 +1,10 @@
 import type { Blobs } from "@millrace/blobs/blobs.ts";
 import type { RunEnd } from "@millrace/link/link.ts";
+import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import type { RunEnd as RunEndMessage } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { statusMessage } from "@millrace/rpc/run-status.ts";
 import { loadPayload } from "../payloads/payloads.ts";
-import { failureMessage, NO_BYTES, statusMessage } from "./messages.ts";
+import { NO_BYTES } from "./messages.ts";
 
 /** How a run ended, as the API says it. An output that is gone with its run is empty. */
 export async function runEndMessage(blobs: Blobs, end: RunEnd, ref: number): Promise<RunEndMessage> {

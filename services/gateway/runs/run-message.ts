@@ -3,9 +3,11 @@ import type { Definition } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import type { RunState, TaskState } from "@millrace/model/run-state.ts";
 import type { RunSummary } from "@millrace/model/run-summary.ts";
+import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import type { Run } from "@millrace/rpc/generated/millrace/v1/runs.ts";
+import { statusMessage } from "@millrace/rpc/run-status.ts";
 import { nothingLeftOut, omittedMessage } from "./left-out.ts";
-import { failureMessage, NO_BYTES, statusMessage, timeMessage } from "./messages.ts";
+import { NO_BYTES, timeMessage } from "./messages.ts";
 import { followOutput, type PayloadTexts } from "./run-payloads.ts";
 
 /** A run as the API shows it. */

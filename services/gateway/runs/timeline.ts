@@ -2,11 +2,12 @@
 import type { Definition, StepDefinition } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import type { FailedAttempt, RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
+import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import type { Failure as FailureMessage } from "@millrace/rpc/generated/millrace/v1/failures.ts";
 import { type Attempt, type Omitted, StepStatus, type TimelineStep } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import type { FailureTexts } from "./failure-texts.ts";
 import { nothingLeftOut, omittedMessage, type PayloadField } from "./left-out.ts";
-import { failureMessage, NO_BYTES, timeMessage } from "./messages.ts";
+import { NO_BYTES, timeMessage } from "./messages.ts";
 import { newestFailure } from "./run-message.ts";
 import { followInput, outputOf, type PayloadTexts, type Shown } from "./run-payloads.ts";
 import { between, type FindLive, itemCounts, standingOf, type TaskStanding } from "./task-standing.ts";

@@ -1,4 +1,5 @@
 import type { Clock } from "@millrace/clock/clock.ts";
+import type { HeldAttempt } from "@millrace/link/link.ts";
 import type { RunId, TenantId, WorkerName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
@@ -87,6 +88,22 @@ export class HeldTasks {
     const known = this.find(attempt);
     if (known !== undefined) this.#learn(known, attempt);
     return known !== undefined;
+  }
+
+  *all(): Iterable<HeldAttempt> {
+    for (const ofRun of this.#byRun.values())
+      for (const { token, timeoutMs, session } of ofRun instanceof Map ? ofRun.values() : [ofRun]) {
+        const { runId, epoch, step, item, attempt } = token;
+        yield { runId, epoch, step, item, attempt, isKnown: timeoutMs > 0, isPresent: !session.ended };
+      }
+  }
+
+  /** Releases what workers came back with elsewhere. One that is still here makes it twice, and keeps it. */
+  moved(tokens: readonly TaskToken[]): void {
+    for (const token of tokens) {
+      const held = this.find(token);
+      if (held?.session.ended === true) this.release(held);
+    }
   }
 
   /** A worker announces on a new stream what it works on. Passed over when another worker has it. */

@@ -1,9 +1,11 @@
 // A result as it came over the wire, checked. What is wrong with it fails the step, not the stream: its frame must settle.
+
 import { FAILURE_TEXT_CHARACTERS_MAX, failureOf } from "@millrace/errors/failure.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import { INLINE_PAYLOAD_BYTES_MAX, type Json, json, PAYLOAD_BYTES_MAX } from "@millrace/model/payload.ts";
 import type { TaskOutcome, TaskToken } from "@millrace/model/task.ts";
-import { FailureClass, type Failure as FailureMessage } from "@millrace/rpc/generated/millrace/v1/failures.ts";
+import { classFromMessage } from "@millrace/rpc/failure-message.ts";
+import type { Failure as FailureMessage } from "@millrace/rpc/generated/millrace/v1/failures.ts";
 import type { TaskResult as ResultMessage } from "@millrace/rpc/generated/millrace/v1/workers.ts";
 import { jsonText } from "../payloads/json-text.ts";
 import type { ReportedResult } from "./worker-link.ts";
@@ -67,16 +69,11 @@ function readOutput(bytes: Uint8Array): Json | Failure {
 function readFailure(message: FailureMessage): Failure {
   return {
     code: message.code === "" ? "WORKER_ERROR" : cut(message.code, CODE_CHARACTERS_MAX),
-    class: classOf(message.class),
+    class: classFromMessage(message.class),
     message: cut(message.message, FAILURE_TEXT_CHARACTERS_MAX),
     guidance: cut(message.guidance, FAILURE_TEXT_CHARACTERS_MAX),
     retryAfterMs: Math.min(message.retryAfterMs, RETRY_AFTER_MS_MAX),
   };
-}
-
-function classOf(failureClass: FailureClass): Failure["class"] {
-  if (failureClass === FailureClass.PERMANENT) return "permanent";
-  return failureClass === FailureClass.UNCERTAIN ? "uncertain" : "transient";
 }
 
 function readLogs(bytes: Uint8Array): Json | null {

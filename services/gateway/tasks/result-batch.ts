@@ -1,8 +1,8 @@
 import type { Envelope, Origin, Reply, RunEnd } from "@millrace/link/link.ts";
 import type { Failure } from "@millrace/model/failure.ts";
-import { type TenantId, type WorkerName, workerName } from "@millrace/model/ids.ts";
+import type { TenantId, WorkerName } from "@millrace/model/ids.ts";
 import type { RefusalCode } from "@millrace/model/refusal.ts";
-import type { OwedAttempt, TaskToken } from "@millrace/model/task.ts";
+import type { TaskToken } from "@millrace/model/task.ts";
 import type { HeldTask } from "./held-tasks.ts";
 import { tokenName } from "./task-token.ts";
 import type { ReportedResult } from "./worker-link.ts";
@@ -109,14 +109,6 @@ export function recordVerdict(lost: readonly HeldTask[], failure: Failure): Enve
   const outcome = { type: "failed", failure } as const;
   return lost.map(({ token, tenant, session, startedMs }, ref) =>
     recordResult(ref, token, { outcome, logs: null }, { tenant, worker: session.worker, startedMs }),
-  );
-}
-
-/** … and on tasks that no worker has. */
-export function recordUnhanded(tasks: readonly OwedAttempt[], failure: Failure): Envelope[] {
-  const outcome = { type: "failed", failure } as const;
-  return tasks.map((task, ref) =>
-    recordResult(ref, task, { outcome, logs: null }, { tenant: task.tenant, worker: workerName(""), startedMs: 0 }),
   );
 }
 

@@ -14,14 +14,14 @@
 import type { Clock } from "@millrace/clock/clock.ts";
 import { failureOf } from "@millrace/errors/failure.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
-import type { Envelope, Shards, TaskSink } from "@millrace/link/link.ts";
+import type { Envelope, HeldAttempt, Shards, TaskSink } from "@millrace/link/link.ts";
 import type { Failure } from "@millrace/model/failure.ts";
 import type { Json } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import { TICK_MS } from "./deadline-wheel.ts";
 import { type HeldTask, HeldTasks, type LiveAttempt } from "./held-tasks.ts";
-import { type BatchOwner, ResultBatch, recordReport, recordUnhanded, recordVerdict } from "./result-batch.ts";
+import { type BatchOwner, ResultBatch, recordReport, recordVerdict } from "./result-batch.ts";
 import { tokenName } from "./task-token.ts";
 import {
   RECONNECT_GRACE_MS,
@@ -36,10 +36,6 @@ import type { WorkerPool } from "./worker-pool.ts";
 import { WorkerPools } from "./worker-pools.ts";
 import { type SessionOwner, WorkerSession } from "./worker-session.ts";
 
-/** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
-const PULL_TASKS_MAX = 2_048;
-
-/** For metrics. */
 export interface HubCounts {
   readonly sessions: number;
   readonly held: number;
@@ -47,7 +43,7 @@ export interface HubCounts {
 }
 
 /** What a hub needs of the shards. */
-export type HubShards = Pick<Shards, "pull" | "submit" | "holding">;
+export type HubShards = Pick<Shards, "pull" | "submit" | "hold" | "giveBack">;
 
 export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   readonly #shards: HubShards;
@@ -89,12 +85,15 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     // Whatever the pool knew of demand is of no use to the newcomer's first pull.
     pool.waiting = true;
     this.#sessions.add(session);
+    const unknown: TaskToken[] = [];
     for (const token of hello.holding) {
       session.announced.add(tokenName(token));
-      if (this.#held.reclaim(session, token)?.cancelled === true) session.cancels.push(token);
+      const held = this.#held.reclaim(session, token);
+      if (held?.cancelled === true) session.cancels.push(token);
+      if (held?.timeoutMs === 0) unknown.push(token);
     }
+    this.#shards.hold(unknown);
     if (session.cancels.length > 0) this.stir(session);
-    if (hello.holding.length > 0) this.#shards.holding(hello.holding, (owed) => this.#owed(owed));
     this.#keepTicking();
     return session;
   }
@@ -103,7 +102,6 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   demand(taskType: string): void {
     for (const pool of this.#pools.serving(taskType)) {
       pool.waiting = true;
-      pool.demands += 1;
       this.#pumpSoon();
     }
   }
@@ -114,6 +112,22 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
       const held = this.#held.find(token);
       if (held !== undefined) this.#cancel(held);
     }
+  }
+
+  moved(tokens: readonly TaskToken[]): void {
+    this.#held.moved(tokens);
+  }
+
+  owed(attempts: readonly OwedAttempt[]): void {
+    // Their worker may have left meanwhile.
+    this.#shards.giveBack(attempts.filter((attempt) => !this.#held.learn(attempt)));
+    this.#keepTicking();
+  }
+
+  *holding(): Iterable<HeldAttempt> {
+    yield* this.#held.all();
+    for (const pool of this.#pools.all())
+      for (const task of pool.backlog) yield { ...task, isKnown: true, isPresent: true };
   }
 
   /** What is known of an attempt that a worker of this gateway holds. */
@@ -236,8 +250,6 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     }
   }
 
-  // Tasks out.
-
   #pumpSoon(): void {
     if (this.#pumpDue || this.#stopped) return;
     this.#pumpDue = true;
@@ -255,29 +267,28 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
   }
 
   #pull(pool: WorkerPool): void {
-    if (pool.pulling) return;
-    if (pool.backlog.length > 0) this.#place(pool, pool.backlog);
-    if (!pool.waiting) return;
-    const wanted = Math.min(pool.free(), PULL_TASKS_MAX);
+    if (pool.backlog.length > 0) this.#place(pool, []);
+    const wanted = pool.ask();
     if (wanted === 0) return;
-    pool.pulling = true;
-    const demands = pool.demands;
-    this.#shards.pull(pool.taskTypes, wanted, (tasks) => {
-      pool.pulling = false;
+    this.#shards.pull(pool.taskTypes, wanted, (tasks, released) => {
+      pool.asked -= tasks.length + released;
       if (this.#stopped) return;
-      // Any answer that is not empty, or a demand since the question: there may be more. A short answer proves nothing,
-      // because shards share the credits they are asked with.
-      pool.waiting = tasks.length > 0 || pool.demands !== demands;
+      // Where something was, there may be more; a short answer proves nothing, because shards share the credits.
+      if (tasks.length > 0) {
+        pool.waiting = true;
+        this.#place(pool, tasks);
+      }
       if (pool.waiting) this.#pumpSoon();
-      if (tasks.length > 0) this.#place(pool, tasks);
       this.#pools.dropUnused(pool);
     });
   }
 
-  #place(pool: WorkerPool, tasks: readonly Task[]): void {
+  #place(pool: WorkerPool, pulled: readonly Task[]): void {
+    const wasEmpty = pool.backlog.length === 0;
+    const tasks = wasEmpty ? pulled : [...pool.backlog, ...pulled];
     const placed = pool.share(tasks, (session, task) => this.#hand(session, task));
     pool.backlog = placed === tasks.length ? [] : tasks.slice(placed);
-    if (pool.backlog.length > 0) pool.backlogSinceMs = this.#clock.monotonicMs();
+    if (wasEmpty && pool.backlog.length > 0) pool.backlogSinceMs = this.#clock.monotonicMs();
     this.#keepTicking();
   }
 
@@ -347,30 +358,24 @@ export class TaskHub implements TaskSink, SessionOwner, BatchOwner {
     if (this.#held.size > 0 || this.#absent.size > 0 || backlog) this.#keepTicking();
   }
 
-  /** Shards took these for attempts in workers' hands. */
-  #owed(attempts: readonly OwedAttempt[]): void {
-    const gone = attempts.filter((attempt) => !this.#held.learn(attempt));
-    const failure = failureOf("WORKER_LOST", "The worker that announced the attempt left.");
-    if (gone.length > 0) this.#handIn(new ResultBatch(this, recordUnhanded(gone, failure), null, 0));
-    this.#keepTicking();
-  }
-
   #giveUp(session: WorkerSession): void {
     this.#absent.delete(session);
     const lost: HeldTask[] = [];
+    const unknown: TaskToken[] = [];
     for (const held of session.held) {
       this.#held.release(held);
-      // One never seen from a shard still waits there: the next pull hands it out.
+      // Nobody has said when one began that no shard has told of: it is not a lost attempt.
       if (held.timeoutMs > 0) lost.push(held);
+      else unknown.push(held.token);
     }
+    this.#shards.giveBack(unknown);
     this.#judge(lost, failureOf("WORKER_LOST", `The worker ${session.worker} was lost: ${session.lostReason}.`));
   }
 
   #giveUpBacklog(pool: WorkerPool): void {
-    const failure = failureOf("WORKER_LOST", "The worker that asked for the task left before it was handed out.");
-    const envelopes = recordUnhanded(pool.backlog, failure);
+    const { backlog } = pool;
     pool.backlog = [];
-    this.#handIn(new ResultBatch(this, envelopes, null, 0));
+    this.#shards.giveBack(backlog);
     this.#pools.dropUnused(pool);
   }
 

@@ -1,17 +1,18 @@
 import type { Task } from "@millrace/model/task.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
+/** Tasks asked for in one turn of the event loop: about 10 ms of work here and on the wire. */
+const PULL_TASKS_MAX = 2_048;
+
 /** The sessions that serve exactly the same task types, and what is known of the demand for these. */
 export class WorkerPool {
   readonly taskTypes: readonly string[];
   readonly sessions: WorkerSession[] = [];
-  /** Whether tasks may wait at the shards. */
+  /** Whether tasks may wait at the shards that no pull under way has asked for. */
   waiting = true;
-  /** Counts `demand` calls, so that one during a pull is not forgotten by its short answer. */
-  demands = 0;
-  /** One pull at a time: what it asked for is spoken for. */
-  pulling = false;
-  /** Tasks pulled for sessions that have left since; bounded by one pull. */
+  /** Credits that pulls under way were given: they are spoken for. */
+  asked = 0;
+  /** Tasks pulled for sessions that have left since; bounded by the credits these had. */
   backlog: Task[] = [];
   /** Monotonic ms when the backlog came to be. */
   backlogSinceMs = 0;
@@ -26,6 +27,15 @@ export class WorkerPool {
     let free = 0;
     for (const session of this.sessions) free += session.free();
     return free;
+  }
+
+  /** Gives free credits to a pull: they are spoken for until it was answered. 0 = there is no need. */
+  ask(): number {
+    const credits = this.waiting ? Math.min(this.free() - this.asked, PULL_TASKS_MAX) : 0;
+    if (credits <= 0) return 0;
+    this.asked += credits;
+    this.waiting = false;
+    return credits;
   }
 
   /**

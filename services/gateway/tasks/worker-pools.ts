@@ -31,7 +31,7 @@ export class WorkerPools {
 
   /** Forgets a pool that has neither sessions nor tasks. */
   dropUnused(pool: WorkerPool): void {
-    if (pool.sessions.length > 0 || pool.pulling || pool.backlog.length > 0) return;
+    if (pool.sessions.length > 0 || pool.asked > 0 || pool.backlog.length > 0) return;
     this.#byTypes.delete(pool.taskTypes.join(" "));
     for (const type of pool.taskTypes) {
       const pools = this.#byType.get(type);

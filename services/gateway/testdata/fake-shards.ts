@@ -1,5 +1,6 @@
 // The other side of the link for the gateway's own tests: queues, a list of what was handed in, answers on demand.
 import type {
+  Deliver,
   Envelope,
   ListPage,
   ListQuery,
@@ -14,7 +15,7 @@ import type {
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
 
 export interface Handed {
   readonly origin: Origin;
@@ -32,6 +33,9 @@ export class FakeShards implements Shards {
   readonly handed: Handed[] = [];
   /** Those who want to hear of no more ends. */
   readonly forgotten: Origin[] = [];
+  /** Attempts that workers announced, and those nobody had after all. */
+  readonly held: TaskToken[] = [];
+  readonly givenBack: TaskToken[] = [];
   /** What waits for workers. */
   readonly queue: Task[] = [];
   readonly views = new Map<string, RunView>();
@@ -118,7 +122,7 @@ export class FakeShards implements Shards {
     watcher.changed(view);
   }
 
-  pull(taskTypes: readonly string[], credits: number, deliver: (tasks: Task[]) => void): void {
+  pull(taskTypes: readonly string[], credits: number, deliver: Deliver): void {
     const taken: Task[] = [];
     for (let i = 0; i < this.queue.length && taken.length < this.shareOf(credits); ) {
       const task = this.queue[i];
@@ -129,14 +133,19 @@ export class FakeShards implements Shards {
       this.queue.splice(i, 1);
       taken.push(task);
     }
-    deliver(taken);
+    deliver(taken, credits - taken.length);
   }
 
-  holding(tokens: readonly TaskToken[], owed: (attempts: readonly OwedAttempt[]) => void): void {
-    const names = new Set(tokens.map(nameOf));
+  hold(attempts: readonly TaskToken[]): void {
+    this.held.push(...attempts);
+    const names = new Set(attempts.map(nameOf));
     const taken = this.queue.filter((task) => names.has(nameOf(task)));
     this.queue.splice(0, Infinity, ...this.queue.filter((task) => !names.has(nameOf(task))));
-    owed(taken);
+    this.sink?.owed(taken);
+  }
+
+  giveBack(attempts: readonly TaskToken[]): void {
+    this.givenBack.push(...attempts);
   }
 
   workersAreBack(): void {}

@@ -1,5 +1,5 @@
 import { json } from "@millrace/model/payload.ts";
-import type { Task } from "@millrace/model/task.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
 import { describe, expect, it } from "vitest";
 import { ONE_STEP, ShardBench, TENANT, TWO_STEPS, tenantOf, text } from "../testdata/shard-bench.ts";
 
@@ -119,7 +119,8 @@ describe("after a restart", () => {
     expect(bench.pull()).toMatchObject([{ runId: fresh }]);
     expect(bench.shard.load.waiting.get("work")).toBe(2);
     bench.demands.length = 0;
-    bench.shard.workersAreBack();
+    bench.shard.tasks.workersAreBack();
+    await bench.settle();
     expect(bench.demands).toEqual(["work"]);
     expect(bench.pull()).toEqual([first, second]);
     expect(bench.shard.load.waiting.get("work")).toBe(0);
@@ -127,20 +128,18 @@ describe("after a restart", () => {
 
   it("a task that a worker announces is with it, before the others are given out and after", async () => {
     const { bench, first, second } = await restarted();
-    const owed = ({ runId, epoch, step, item, attempt, tenant, timeoutMs }: Task) => {
-      return { runId, epoch, step, item, attempt, tenant, timeoutMs };
+    const hold = async (task: Task): Promise<readonly TaskToken[]> => {
+      const owed: TaskToken[] = [];
+      bench.shard.tasks.hold(bench, [{ ...task, isKnown: false, isPresent: true }], false, (announced) =>
+        owed.push(...announced.owed),
+      );
+      await bench.settle();
+      return owed;
     };
-    expect(bench.shard.holding([first])).toEqual([owed(first)]);
-    expect(bench.shard.holding([first])).toEqual([]);
-    bench.shard.workersAreBack();
-    expect(
-      bench.shard.holding([
-        { ...second, attempt: 2 },
-        { ...second, epoch: 2 },
-        { ...second, item: 0 },
-      ]),
-    ).toEqual([]);
-    expect(bench.shard.holding([second])).toEqual([owed(second)]);
+    expect(await hold(first)).toMatchObject([{ runId: first.runId }]);
+    bench.shard.tasks.workersAreBack();
+    await bench.settle();
+    expect(await hold(second)).toMatchObject([{ runId: second.runId }]);
     expect([bench.pull(), bench.shard.load.waiting.get("work")]).toEqual([[], 0]);
     // Asked to stop, not answered for.
     await bench.ask({ type: "cancel", tenant: TENANT, runId: second.runId, reason: "" });
@@ -153,7 +152,8 @@ describe("after a restart", () => {
     const { bench, first, second } = await restarted();
     await bench.ask({ type: "cancel", tenant: TENANT, runId: first.runId, reason: "" });
     expect(await bench.status(first.runId)).toBe("cancelled");
-    bench.shard.workersAreBack();
+    bench.shard.tasks.workersAreBack();
+    await bench.settle();
     expect(bench.pull()).toEqual([second]);
   });
 });

@@ -6,9 +6,9 @@ import { FairQueue } from "@millrace/core/fairness/fair-queue.ts";
 import type { PlanStep } from "@millrace/core/plan/plan.ts";
 import { inputPayload } from "@millrace/core/run/input.ts";
 import { taskOf } from "@millrace/core/run/task-state.ts";
-import type { TaskSink } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { StepInput } from "@millrace/model/payload.ts";
-import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
+import type { Task, TaskToken } from "@millrace/model/task.ts";
 import type { Actor, DispatchedTask } from "../actors.ts";
 import type { Withdrawal } from "../turn.ts";
 import { fileTask, findTask, tasksOf } from "./run-tasks.ts";
@@ -29,12 +29,12 @@ export class Dispatch {
   readonly #queues = new Map<string, TypeQueue>();
   /** Task types with something new since the last announcement. */
   readonly #news = new Set<string>();
-  readonly #sinks: readonly TaskSink[];
+  readonly #holders: ReadonlySet<TaskHolder>;
   /** Attempts that an earlier process may have given out; null = nobody is waited for. */
   #doubtful: DispatchedTask[] | null = null;
 
-  constructor(sinks: readonly TaskSink[]) {
-    this.#sinks = sinks;
+  constructor(holders: ReadonlySet<TaskHolder>) {
+    this.#holders = holders;
   }
 
   /** Lets an attempt wait for a worker. One it knows already is left as it is. */
@@ -44,7 +44,7 @@ export class Dispatch {
     this.#enqueue(task);
   }
 
-  /** From now on until {@link release} what is owed since an earlier process waits for the workers that may have it. */
+  /** From now on until {@link giveOut} what is owed since before this time of service waits for workers that may have it. */
   holdBack(): void {
     this.#doubtful = [];
   }
@@ -58,18 +58,35 @@ export class Dispatch {
     this.#doubtful.push(task);
   }
 
-  /** A worker has this attempt from before: it waits no more. Undefined = it did not wait. */
-  hold(actor: Actor, token: TaskToken): OwedAttempt | undefined {
-    const task = findTask(actor, token.step, token.item);
-    if (task?.attempt !== token.attempt || task.epoch !== token.epoch) return undefined;
-    if (task.state === "held" || task.state === "gone") return undefined;
-    this.#unqueue(task, "held");
-    const { runId, epoch, step, item, attempt, tenant } = task;
-    return { runId, epoch, step, item, attempt, tenant, timeoutMs: stepOf(actor, step).attemptTimeoutMs };
+  /** An attempt that is owed is in this holder's hands, wherever it was before. */
+  claim(actor: Actor, { runId, epoch, step, item, attempt }: TaskToken, holder: TaskHolder): DispatchedTask {
+    const known = findTask(actor, step, item);
+    if (known !== undefined && known.state === "held" && known.attempt === attempt && known.epoch === epoch) {
+      known.holder = holder;
+      return known;
+    }
+    if (known !== undefined && known.state !== "gone") this.#unqueue(known);
+    const { tenant } = actor;
+    const task: DispatchedTask = { actor, runId, tenant, epoch, step, item, attempt, state: "held", holder };
+    fileTask(task);
+    return task;
+  }
+
+  /** Lets an attempt wait again that was in somebody's hands. */
+  again(task: DispatchedTask): void {
+    task.state = "queued";
+    task.holder = null;
+    this.#enqueue(task);
+  }
+
+  /** Nobody has an attempt any more, and it is not to be given out. */
+  forget(task: DispatchedTask): void {
+    task.state = "gone";
+    task.holder = null;
   }
 
   /** Whoever was to come back had the time to: what no worker announced is given out. */
-  release(): void {
+  giveOut(): void {
     const doubtful = this.#doubtful ?? [];
     this.#doubtful = null;
     for (const task of doubtful) {
@@ -87,10 +104,9 @@ export class Dispatch {
   withdraw({ actor, cancel }: Withdrawal): DispatchedTask[] {
     const tasks = tasksOf(actor);
     const unheld = tasks.filter((task) => task.state !== "held");
-    for (const task of unheld) if (task.state !== "gone") this.#unqueue(task, "gone");
+    for (const task of unheld) if (task.state !== "gone") this.#unqueue(task);
     if (!cancel) return [];
-    const held = tasks.filter((task) => task.state === "held");
-    if (held.length > 0) for (const sink of this.#sinks) sink.withdraw(held);
+    for (const [holder, theirs] of Map.groupBy(tasks, (task) => task.holder)) holder?.withdraw(theirs);
     return unheld;
   }
 
@@ -99,16 +115,18 @@ export class Dispatch {
     if (this.#news.size === 0) return;
     const types = [...this.#news];
     this.#news.clear();
-    for (const type of types) for (const sink of this.#sinks) sink.demand(type);
+    for (const type of types) for (const holder of this.#holders) holder.demand(type);
   }
 
-  /** Takes up to `credits` waiting tasks of these types: types in turn, and within a type tenants in turn (I7). */
-  pull(taskTypes: readonly string[], credits: number): Task[] {
+  /** Gives a holder up to `credits` tasks of these types: types in turn, and within a type tenants in turn (I7). */
+  pull(holder: TaskHolder, taskTypes: readonly string[], credits: number): Task[] {
     const tasks: Task[] = [];
     let waiting = taskTypes.flatMap((type) => this.#queues.get(type) ?? []);
     while (waiting.length > 0 && tasks.length < credits) {
       const share = Math.ceil((credits - tasks.length) / waiting.length);
-      waiting = waiting.filter((queue) => this.#pullFrom(queue, Math.min(share, credits - tasks.length), tasks));
+      waiting = waiting.filter((queue) =>
+        this.#pullFrom(queue, Math.min(share, credits - tasks.length), holder, tasks),
+      );
     }
     return tasks;
   }
@@ -123,13 +141,25 @@ export class Dispatch {
     return counts;
   }
 
+  /** How many tenants have tasks of a type waiting. One whose tasks were all taken back may be counted for a while. */
+  tenantsWaiting(type: string): number {
+    return this.#queues.get(type)?.queue.keys ?? 0;
+  }
+
+  /** … of every type that has any. */
+  demands(): Map<string, number> {
+    const demands = new Map<string, number>();
+    for (const [type, { queue }] of this.#queues) if (queue.keys > 0) demands.set(type, queue.keys);
+    return demands;
+  }
+
   /** Takes up to `share` tasks of a type. Returns whether more may wait. */
-  #pullFrom(of: TypeQueue, share: number, tasks: Task[]): boolean {
+  #pullFrom(of: TypeQueue, share: number, holder: TaskHolder, tasks: Task[]): boolean {
     for (let taken = 0; taken < share; ) {
       const next = of.queue.take();
       if (next === undefined) return false;
       if (next.state !== "queued") of.stale--;
-      const task = this.#take(next);
+      const task = this.#take(next, holder);
       if (task === undefined) continue;
       tasks.push(task);
       taken++;
@@ -144,9 +174,9 @@ export class Dispatch {
   }
 
   /** Lets a task wait no more. Its entry stays until it is taken, or until too many like it lie about. */
-  #unqueue(task: DispatchedTask, state: "held" | "gone"): void {
+  #unqueue(task: DispatchedTask): void {
     const wasQueued = task.state === "queued";
-    task.state = state;
+    task.state = "gone";
     if (!wasQueued) return;
     const of = this.#queue(stepOf(task.actor, task.step).uses);
     of.stale++;
@@ -155,7 +185,7 @@ export class Dispatch {
     of.stale = 0;
   }
 
-  #take(entry: DispatchedTask): Task | undefined {
+  #take(entry: DispatchedTask, holder: TaskHolder): Task | undefined {
     if (entry.state !== "queued") return undefined;
     const { actor } = entry;
     const state = actor.run.epoch === entry.epoch ? taskOf(actor.run, entry.step, entry.item) : undefined;
@@ -165,6 +195,7 @@ export class Dispatch {
       return undefined;
     }
     entry.state = "held";
+    entry.holder = holder;
     return this.#task(entry, state);
   }
 

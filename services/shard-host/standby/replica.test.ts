@@ -43,18 +43,19 @@ class StandbyBench {
   /** The owner is gone, the standby takes over. */
   async takeOver(): Promise<void> {
     const { bench } = this;
-    bench.log.crash();
+    bench.die();
     const ending = this.replica.end();
     await bench.settle();
     const folded = await ending;
-    bench.disk.restore(this.disk.tables.copy());
+    bench.disk = this.disk;
     bench.shard = bench.make();
-    bench.shard.connect(bench);
+    bench.shard.tasks.connect(bench);
     const opened = bench.shard.open(folded);
     await bench.settle();
     await opened;
     await bench.settle();
-    bench.shard.workersAreBack();
+    bench.workersAreBack();
+    await bench.settle();
   }
 }
 
@@ -141,6 +142,38 @@ describe("a standby", () => {
       expect((await bench.list({ status: "completed", limit: 1000 })).runs).toHaveLength(700);
       expect((await bench.list({ status: "running", limit: 1000 })).runs).toHaveLength(0);
     }
+  }, 120_000);
+
+  it("I5: completes no checkpoint before it has caught up with what its store already holds", async () => {
+    const standby = await StandbyBench.open(TWO_STEPS);
+    const { bench } = standby;
+    const runs = 700;
+    for (let index = 0; index < runs; index++) await bench.start("two");
+    // Begins a checkpoint and leaves it after some slices.
+    void standby.replica.checkpoint();
+    while (standby.disk.tables.aheadTo === 0) bench.clock.step();
+    const ending = standby.replica.end();
+    await bench.settle();
+    await ending;
+    const { aheadTo } = standby.disk.tables;
+    expect(aheadTo).toBeGreaterThan(runs / 2);
+    for (const task of bench.pull()) await bench.complete(task);
+    for (const task of bench.pull()) await bench.complete(task);
+    // Begun again, it is due for a checkpoint long before it is where the store was; and dies after it.
+    const again = standby.begin();
+    while (again.position === 0) bench.clock.step();
+    expect(again.position).toBeLessThan(aheadTo);
+    const early = again.checkpoint();
+    await bench.settle();
+    await early;
+    await again.end();
+    standby.replica = standby.begin();
+    await bench.settle();
+    await standby.takeOver();
+    await bench.checkpoint();
+    await bench.crash();
+    expect((await bench.list({ status: "completed", limit: 1000 })).runs).toHaveLength(runs);
+    expect((await bench.list({ status: "running", limit: 1000 })).runs).toHaveLength(0);
   }, 120_000);
 
   it("goes on where it was when it is begun again, and reads back its mirror", async () => {

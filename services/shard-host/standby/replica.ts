@@ -3,7 +3,9 @@
 //
 // 1. It writes nothing to the journal, truncates nothing, and sends nothing: reactions belong to the owner.
 // 2. What it holds is durable, always: there is nothing in flight, so a checkpoint finds every run at rest.
-// 3. When it cannot go on (`gap`) it stays where it is and says so; whoever runs it begins a new one.
+// 3. A store may hold runs that what is folded does not know of yet, left by a checkpoint that was not completed. None is
+//    completed before they are: whoever opens the store next would take them for new ones.
+// 4. When it cannot go on (`gap`) it stays where it is and says so; whoever runs it begins a new one.
 import type { FollowJournal, JournalFollower, JournalGap, JournalRecord } from "@millrace/journal/journal.ts";
 import type { Mirror } from "@millrace/journal/mirror.ts";
 import type { ListPage, ListQuery, RunView } from "@millrace/link/link.ts";
@@ -32,6 +34,8 @@ export class Replica {
   readonly #replay: Replay;
   readonly #checkpoints: CheckpointSchedule;
   readonly #follower: JournalFollower;
+  /** No checkpoint begins before this record is folded. */
+  readonly #notBefore: Position;
   #bytesSinceCheckpoint = 0;
   #ended = false;
 
@@ -39,8 +43,9 @@ export class Replica {
   constructor(parts: ReplicaParts) {
     this.#parts = parts;
     const { store, clock, observer } = parts;
-    const replay = new Replay(emptyMemory(parts, []), store);
+    const replay = new Replay(emptyMemory(parts, new Set()), store);
     this.#replay = replay;
+    this.#notBefore = store.aheadTo();
     const { memory } = replay;
     // As the owner's commits say how far its memory is durable, the records say it here.
     const commit = {
@@ -100,8 +105,9 @@ export class Replica {
     return listRuns(this.#replay.memory, this.#parts.store, query).value;
   }
 
-  /** Writes a checkpoint; resolves when it is over, whatever became of it. */
+  /** Writes a checkpoint; resolves when it is over, whatever became of it, and at once where none may be written yet. */
   checkpoint(): Promise<void> {
+    if (this.position < this.#notBefore) return Promise.resolve();
     return new Promise((resolve) => this.#checkpoints.now(resolve));
   }
 
@@ -125,6 +131,6 @@ export class Replica {
     }
     this.#parts.mirror.keep(record);
     this.#bytesSinceCheckpoint += record.body.length;
-    this.#checkpoints.consider();
+    if (this.position >= this.#notBefore) this.#checkpoints.consider();
   }
 }

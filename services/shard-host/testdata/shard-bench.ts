@@ -7,7 +7,8 @@ import { parseDefinition } from "@millrace/definition/parse.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import { decodeRecord } from "@millrace/journal/record.ts";
-import type { Envelope, ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink } from "@millrace/link/link.ts";
+import type { Envelope, ListPage, ListQuery, Origin, Reply, RunEnd, RunView } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
 import { position, type RunId, shardId, slot, type TenantId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
@@ -28,10 +29,11 @@ export const TENANT = tenantId("t");
 /** More steps of the clock than anything here takes without time passing: whoever needs more spins. */
 const STEPS_MAX = 100_000;
 
-export class ShardBench implements Origin, TaskSink {
+export class ShardBench implements Origin, TaskHolder {
   readonly clock = new VirtualClock(1);
   readonly log = new MemoryLog();
-  readonly disk = new MemoryDisk();
+  /** The next shard's. */
+  disk = new MemoryDisk();
   readonly blobs = new FickleBlobs();
   readonly replies = new Map<number, Reply>();
   readonly ends: RunEnd[] = [];
@@ -53,6 +55,8 @@ export class ShardBench implements Origin, TaskSink {
   readonly #definitions = new Map<string, RegisteredDefinition>();
   #ref = 0;
   #minted = 0;
+  /** Counts processes: what an earlier one has not written yet it never will. */
+  #life = 0;
 
   private constructor(sources: readonly string[]) {
     for (const source of sources) this.register(source);
@@ -80,13 +84,18 @@ export class ShardBench implements Origin, TaskSink {
 
   /** A shard on this disk that was not opened yet. */
   make(): Shard {
+    const life = this.#life;
     return new Shard({
       id: shardId(0),
       node: "n1",
       openJournal: () => openMemoryJournal(this.log, this.clock),
       store: openMemoryStore({
         disk: this.disk,
-        soon: (callback) => this.clock.soon(callback),
+        soon: (callback) => {
+          this.clock.soon(() => {
+            if (this.#life === life) callback();
+          });
+        },
         outcome: () => {
           const outcome = this.slices.shift() ?? { type: "written" };
           if (outcome.type === "written") this.slicesWritten++;
@@ -118,20 +127,33 @@ export class ShardBench implements Origin, TaskSink {
 
   /** Opens the shard and waits until it serves; workers of before are back at once, or when the test says so. */
   async serve(workersAreBack = true): Promise<void> {
-    this.shard.connect(this);
+    this.shard.tasks.connect(this);
     const opened = this.shard.open();
     await this.settle();
     await opened;
-    if (workersAreBack) this.shard.workersAreBack();
+    if (workersAreBack) this.workersAreBack();
     await this.settle();
+  }
+
+  /** Whoever had attempts before had the time to say so, in this term and those that follow. */
+  workersAreBack(): void {
+    const { tasks } = this.shard;
+    tasks.workersAreBack();
+    this.shard.onTerm(() => tasks.workersAreBack());
   }
 
   /** The process dies; another one starts on what it left: the journal as far as acked, so many unflushed slices. */
   async crash(slicesKept = 0, workersAreBack = true): Promise<void> {
-    this.log.crash();
+    this.die();
     this.disk.crash(slicesKept);
     this.shard = this.make();
     await this.serve(workersAreBack);
+  }
+
+  /** The process dies, and nothing more comes from it. */
+  die(): void {
+    this.#life++;
+    this.log.crash();
   }
 
   /** Writes a checkpoint and waits for its end, whatever it is. */
@@ -188,7 +210,7 @@ export class ShardBench implements Origin, TaskSink {
   }
 
   pull(credits = 10_000, ...types: string[]): Task[] {
-    return this.shard.pull(types.length === 0 ? ["work"] : types, credits);
+    return this.shard.tasks.pull(this, types.length === 0 ? ["work"] : types, credits);
   }
 
   resultOf(task: TaskToken, outcome: TaskOutcome): RunCommand {
@@ -259,6 +281,8 @@ export class ShardBench implements Origin, TaskSink {
   withdraw(tokens: readonly TaskToken[]): void {
     this.withdrawn.push(...tokens);
   }
+
+  moved(): void {}
 }
 
 const ALL: ListQuery = {

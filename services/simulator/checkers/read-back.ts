@@ -16,7 +16,7 @@ import { nameOfWay } from "./true-ways.ts";
 
 export async function readBack(disk: Disk, blobs: Blobs, clock: Clock): Promise<Recovered> {
   const store = openMemoryStore({ disk: disk.store });
-  const memory = emptyMemory({ store, blobs, clock }, []);
+  const memory = emptyMemory({ store, blobs, clock }, new Set());
   await recover(new Replay(memory, store), new OpenBook(disk.log), () => {});
   return {
     run(runId) {

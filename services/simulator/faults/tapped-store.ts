@@ -1,5 +1,5 @@
 // A shard's store as its process sees it, with a tap where faults come in and the checkers listen.
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Position, RunId, TenantId } from "@millrace/model/ids.ts";
 import type {
   CheckpointMeta,
   DueTimer,
@@ -49,8 +49,8 @@ export class TappedStore implements Store {
     return this.#inner.meta();
   }
 
-  ahead(): boolean {
-    return this.#inner.ahead();
+  aheadTo(): Position {
+    return this.#inner.aheadTo();
   }
 
   run(runId: RunId): StoredRun | undefined {

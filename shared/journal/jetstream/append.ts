@@ -49,6 +49,8 @@ const REFUSALS_AT_ONCE = 3;
 const AGAIN_MS = 2;
 const NO_RESPONDERS = 503;
 
+/** The one case of `unknown` of which it is sure that nothing was stored: the server knew nobody to pass the message to. */
+export const NOBODY_SERVES: Published = { type: "unknown", reason: "nobody serves the stream" };
 const STALE: Published = { type: "stale" };
 const FULL: Published = { type: "full" };
 
@@ -123,7 +125,7 @@ export class Publisher {
   }
 
   #read(message: Msg, expected: number): Published | "again" {
-    if (message.headers?.code === NO_RESPONDERS) return { type: "unknown", reason: "nobody serves the stream" };
+    if (message.headers?.code === NO_RESPONDERS) return NOBODY_SERVES;
     const answer = parseJson(message.data);
     const error = field(answer, "error");
     if (error !== undefined) return refusal(numberOf(error, "err_code"), textOf(error, "description"));

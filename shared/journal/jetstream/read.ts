@@ -55,7 +55,8 @@ export async function readRecords(
   let batch = begin(subject, place.sequence);
   for (;;) {
     const messages = await batch;
-    const behind = (messages.at(-1)?.sequence ?? 0) + 1;
+    // A batch that failed or brought nothing leads nowhere: asking for it again could go on for ever.
+    const behind = (messages.at(-1)?.sequence ?? until.sequence) + 1;
     // Asked for ahead: while this batch is looked at, the next is on its way.
     if (behind <= until.sequence) batch = begin(subject, behind);
     for (const message of messages) {

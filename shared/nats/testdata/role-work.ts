@@ -5,6 +5,8 @@ import { openNatsBus } from "@millrace/bus/nats/nats-bus.ts";
 import type { Journal } from "@millrace/journal/journal.ts";
 import { followJetStreamJournal } from "@millrace/journal/jetstream/follow.ts";
 import { openJetStreamJournal } from "@millrace/journal/jetstream/open.ts";
+import { openJetStreamLedger } from "@millrace/journal/jetstream/ledger.ts";
+import { ensureLedgerStream } from "@millrace/journal/jetstream/ledger-stream.ts";
 import { inspectServers } from "@millrace/journal/jetstream/servers.ts";
 import { ensureStreams, journalPlace } from "@millrace/journal/jetstream/streams.ts";
 import { encodeRecord } from "@millrace/journal/record.ts";
@@ -27,10 +29,11 @@ export async function work(role: NatsRole, client: NatsClient, serial: number): 
         useBlobs(client, serial, true),
         useArchive(client, serial),
         useJournal(client, serial),
+        useLedger(client),
       ]);
       return;
     case "gateway":
-      await all([talk(client), watchMemory(client), useBlobs(client, serial, false)]);
+      await all([talk(client), watchMemory(client), useBlobs(client, serial, false), useLedger(client)]);
   }
 }
 
@@ -41,6 +44,7 @@ export async function makeStreams(client: NatsClient): Promise<void> {
   await openNatsKv(client, 1);
   await openNatsBlobs(client, 1);
   await openNatsArchive(client, 1);
+  await ensureLedgerStream(client, 1);
   await ensureStreams(client.connection, {
     prefix: client.names.prefix,
     streams: JOURNAL_STREAMS,
@@ -151,4 +155,14 @@ async function append(journal: Journal, at: number): Promise<void> {
     journal.append(tail.position, encodeRecord(head, BODY).frame, ({ type }) => resolve(type));
   });
   expectThat(outcome === "appended", "append");
+}
+
+async function useLedger(client: NatsClient): Promise<void> {
+  const open = openJetStreamLedger(client, { replicas: 1 });
+  const ledger = await open(() => {});
+  expectThat((await ledger.append(ledger.visited, BYTES, 0)).type === "appended", "append to the ledger");
+  await ledger.close();
+  const again = await open(() => {});
+  expectThat(again.visited > 0, "read the ledger");
+  await again.close();
 }

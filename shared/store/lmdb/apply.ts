@@ -1,6 +1,6 @@
 // Puts a slice into the environments: main first, then what its redo says of the others. Runs on the store's own thread
 // and, after a crash, while opening.
-import type { CheckpointMeta, LiveIndex, Slice } from "../store.ts";
+import { type LiveIndex, newestIn, type Slice } from "../store.ts";
 import {
   LIST_KEY_BYTES,
   packListPrefix,
@@ -12,7 +12,7 @@ import {
 } from "./binary-key.ts";
 import { seal } from "./envelope.ts";
 import type { Bytes, Environment, HistoryEnvironment, KeyEnvironment, MainEnvironment } from "./environment.ts";
-import { AHEAD_FACT, encodeMeta, META_FACT, SLICE_FACT, sliceNumberOf } from "./facts.ts";
+import { AHEAD_FACT, aheadOf, encodeMeta, META_FACT, SLICE_FACT, sliceNumberOf } from "./facts.ts";
 import { encodeRedo, type HistoryPart, type KeysPart, type Redo } from "./redo.ts";
 import { type Scopes, tenantScope, workflowScope } from "./scopes.ts";
 
@@ -47,7 +47,7 @@ export function applyToMain(main: MainEnvironment, scopes: Scopes, slice: Slice,
       else main.rows.putSync(Buffer.from(key, "latin1"), seal(stateOf(position, bytes)));
     }
     replaceRedo(main.redo, redo);
-    return putFacts(main.facts, slice.meta);
+    return putFacts(main.facts, slice);
   });
 }
 
@@ -148,12 +148,12 @@ function replaceRedo(db: Bytes, redo: Redo): void {
   }
 }
 
-function putFacts(facts: Bytes, meta: CheckpointMeta | null): number {
-  const slice = sliceNumberOf(facts) + 1;
-  facts.putSync(SLICE_FACT, numberBytes(slice));
-  facts.putSync(AHEAD_FACT, Buffer.of(meta === null ? 1 : 0));
-  if (meta !== null) facts.putSync(META_FACT, seal(encodeMeta(meta)));
-  return slice;
+function putFacts(facts: Bytes, slice: Slice): number {
+  const number = sliceNumberOf(facts) + 1;
+  facts.putSync(SLICE_FACT, numberBytes(number));
+  facts.putSync(AHEAD_FACT, numberBytes(slice.meta === null ? newestIn(slice, aheadOf(facts)) : 0));
+  if (slice.meta !== null) facts.putSync(META_FACT, seal(encodeMeta(slice.meta)));
+  return number;
 }
 
 function undoable<Value>(environment: Environment, scopes: Scopes, action: () => Value): Value {

@@ -1,6 +1,6 @@
 // What an environment says of itself: how far it is, and in the main one what the last checkpoint says of the shard.
 import { randomBytes } from "node:crypto";
-import { position, term } from "@millrace/model/ids.ts";
+import { type Position, position, term } from "@millrace/model/ids.ts";
 import type { CheckpointMeta } from "../store.ts";
 import { unseal } from "./envelope.ts";
 import type { Bytes, MainEnvironment } from "./environment.ts";
@@ -17,9 +17,9 @@ export function sliceNumberOf(facts: Bytes): number {
   return facts.get(SLICE_FACT)?.readUIntBE(0, 6) ?? 0;
 }
 
-/** Whether slices were written since the last completed checkpoint. */
-export function aheadOf(main: MainEnvironment): boolean {
-  return main.facts.get(AHEAD_FACT)?.[0] === 1;
+/** The newest record of any run in slices since the last completed checkpoint; 0 = there were none. */
+export function aheadOf(facts: Bytes): Position {
+  return position(facts.get(AHEAD_FACT)?.readUIntBE(0, 6) ?? 0);
 }
 
 /** The name of the main environment's sequence of slices; given to it if it has none. */

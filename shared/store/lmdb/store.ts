@@ -7,7 +7,7 @@
 import { createReadStream, statSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { position, type RunId, type TenantId, tenantId } from "@millrace/model/ids.ts";
+import { type Position, position, type RunId, type TenantId, tenantId } from "@millrace/model/ids.ts";
 import {
   type CheckpointMeta,
   type DueTimer,
@@ -77,8 +77,8 @@ export class LmdbStore implements Store {
     return metaOf(this.#main);
   }
 
-  ahead(): boolean {
-    return aheadOf(this.#main);
+  aheadTo(): Position {
+    return aheadOf(this.#main.facts);
   }
 
   run(runId: RunId): StoredRun | undefined {

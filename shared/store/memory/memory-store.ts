@@ -2,7 +2,7 @@
 // as many of the later slices as the test says, whole and in order, which is all the port promises.
 
 import { hash } from "node:crypto";
-import type { RunId, TenantId } from "@millrace/model/ids.ts";
+import type { Position, RunId, TenantId } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import {
   type ArrivingPart,
@@ -105,8 +105,8 @@ class MemoryStore implements Store {
     return this.#disk.tables.meta;
   }
 
-  ahead(): boolean {
-    return this.#disk.tables.ahead;
+  aheadTo(): Position {
+    return this.#disk.tables.aheadTo;
   }
 
   run(runId: RunId): StoredRun | undefined {

@@ -1,7 +1,16 @@
 import { deserialize, serialize } from "node:v8";
-import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
+import { type Position, position, type RunId, type TenantId, type WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
-import type { CheckpointMeta, DueTimer, KeyRow, Slice, StoredRow } from "../store.ts";
+import {
+  type CheckpointMeta,
+  type DueTimer,
+  type KeyRow,
+  type LiveIndex,
+  type LiveRow,
+  newestIn,
+  type Slice,
+  type StoredRow,
+} from "../store.ts";
 
 /** A run as the memory store keeps it. */
 export interface RunEntry {
@@ -22,7 +31,8 @@ export class MemoryTables {
   readonly keys = new Map<string, KeyRow>();
   readonly rows = new Map<string, StoredRow>();
   meta: CheckpointMeta | null = null;
-  ahead = false;
+  /** Newest record of a run since the last completed checkpoint. */
+  aheadTo = position(0);
   bytes = 0;
   readonly #timers = new Map<RunId, DueTimer>();
   /** All timers in order; undefined = one changed since. */
@@ -30,19 +40,21 @@ export class MemoryTables {
 
   apply(slice: Slice): void {
     for (const { runId } of slice.reopened) this.#remove(runId);
-    for (const { runId, tenant, workflow, index, position, bytes } of slice.live) {
-      this.#put(runId, { tenant, workflow, status: index.status, position, bytes, dueMs: index.dueMs, endedMs: null });
+    for (const { index, previous, ...row } of slice.live) {
+      this.#expect(row.runId, previous);
+      this.#put(row.runId, { ...entryOf(row), status: index.status, dueMs: index.dueMs, endedMs: null });
     }
-    for (const { runId, tenant, workflow, status, position, bytes, endedMs } of slice.ended) {
-      this.#put(runId, { tenant, workflow, status, position, bytes, dueMs: 0, endedMs });
+    for (const { status, endedMs, previous, ...row } of slice.ended) {
+      this.#expect(row.runId, previous);
+      this.#put(row.runId, { ...entryOf(row), status, dueMs: 0, endedMs });
     }
     for (const row of slice.keys) this.keys.set(`${row.tenant}/${row.key}`, row);
-    for (const { key, position, bytes } of slice.rows) {
+    for (const { key, position: at, bytes } of slice.rows) {
       this.bytes -= this.rows.get(key)?.bytes.length ?? 0;
       if (bytes === null) this.rows.delete(key);
-      else this.#putRow({ key, position, bytes });
+      else this.#putRow({ key, position: at, bytes });
     }
-    this.ahead = slice.meta === null;
+    this.aheadTo = slice.meta === null ? newestIn(slice, this.aheadTo) : position(0);
     this.meta = slice.meta ?? this.meta;
   }
 
@@ -64,7 +76,7 @@ export class MemoryTables {
 
   /** Everything as bytes, and back. */
   toBytes(): Uint8Array {
-    return serialize({ runs: this.runs, keys: this.keys, rows: this.rows, meta: this.meta, ahead: this.ahead });
+    return serialize({ runs: this.runs, keys: this.keys, rows: this.rows, meta: this.meta, aheadTo: this.aheadTo });
   }
 
   static fromBytes(bytes: Uint8Array): MemoryTables {
@@ -75,7 +87,7 @@ export class MemoryTables {
     for (const [name, row] of tables.keys) copy.keys.set(name, row);
     for (const row of tables.rows.values()) copy.#putRow(row);
     copy.meta = tables.meta;
-    copy.ahead = tables.ahead;
+    copy.aheadTo = tables.aheadTo;
     return copy;
   }
 
@@ -85,8 +97,16 @@ export class MemoryTables {
     for (const [name, row] of this.keys) copy.keys.set(name, row);
     for (const row of this.rows.values()) copy.#putRow(row);
     copy.meta = this.meta;
-    copy.ahead = this.ahead;
+    copy.aheadTo = this.aheadTo;
     return copy;
+  }
+
+  /** A slice that does not know what is stored of a run leaves rows behind in a store with indexes. */
+  #expect(runId: RunId, previous: LiveIndex | null): void {
+    const entry = this.runs.get(runId);
+    const live = entry === undefined || entry.endedMs !== null ? null : entry;
+    if (live?.status === previous?.status && live?.dueMs === previous?.dueMs) return;
+    throw new Error(`A slice takes ${runId} for stored as ${JSON.stringify(previous)}; it is ${JSON.stringify(live)}.`);
   }
 
   #put(runId: RunId, entry: RunEntry): void {
@@ -111,7 +131,16 @@ export class MemoryTables {
   }
 }
 
-type Content = Pick<MemoryTables, "runs" | "keys" | "rows" | "meta" | "ahead">;
+type Content = Pick<MemoryTables, "runs" | "keys" | "rows" | "meta" | "aheadTo">;
+
+function entryOf({
+  tenant,
+  workflow,
+  position: at,
+  bytes,
+}: Pick<LiveRow, "tenant" | "workflow" | "position" | "bytes">) {
+  return { tenant, workflow, position: at, bytes };
+}
 
 /** Tells what `toBytes` wrote from anything else. */
 function isTables(value: unknown): value is Content {

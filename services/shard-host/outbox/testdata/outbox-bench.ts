@@ -12,6 +12,7 @@ import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import type { JournalTail } from "@millrace/journal/journal.ts";
 import { decodeRecord, EMPTY_TAIL } from "@millrace/journal/record.ts";
 import type { Envelope, Origin, Reply, RunView } from "@millrace/link/link.ts";
+import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import { position, type RunId, SLOT_COUNT, shardId, slot, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { type BlobRef, json } from "@millrace/model/payload.ts";
@@ -126,7 +127,7 @@ export class OutboxBench implements Origin {
 
   /** Takes waiting tasks of a type from all shards. */
   pull(taskType = "work"): Task[] {
-    return this.hosts.flatMap(({ shard }) => shard.pull([taskType], 10_000));
+    return this.hosts.flatMap(({ shard }) => shard.tasks.pull(WORKERS, [taskType], 10_000));
   }
 
   async complete(task: Task, output = "1"): Promise<void> {
@@ -206,7 +207,7 @@ export class OutboxBench implements Origin {
     host.gate = new Gate(this.clock);
     host.shard = this.#make(shard, host, host.gate);
     await this.until(host.shard.open(folded));
-    host.shard.workersAreBack();
+    host.shard.tasks.workersAreBack();
     this.#follow(host);
     await this.settle();
   }
@@ -287,7 +288,7 @@ export class OutboxBench implements Origin {
         failed: () => {},
       },
     });
-    shard.connect({ demand: () => {}, withdraw: () => {} });
+    shard.tasks.connect(WORKERS);
     return shard;
   }
 
@@ -341,6 +342,9 @@ export class OutboxBench implements Origin {
     await noted;
   }
 }
+
+/** Whoever has the tasks. */
+const WORKERS: TaskHolder = { demand() {}, withdraw() {}, moved() {} };
 
 const NOBODY: Refusal = { code: "SHARD_UNAVAILABLE", field: "", message: "Nobody listens.", fix: "", retryDelayMs: 100 };
 
