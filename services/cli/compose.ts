@@ -71,6 +71,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       blobs,
       clock: systemClock,
       findDefinition,
+      submit: (origin, batch) => node.submit(origin, batch),
       // The folder is locked: no other process can have the journal.
       leased: () => true,
       terms: null,

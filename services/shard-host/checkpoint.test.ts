@@ -99,7 +99,7 @@ describe("a checkpoint", () => {
     const pinned: string[] = [];
     const write = bench.disk.write.bind(bench.disk);
     bench.disk.write = (slice) => {
-      pinned.push(...slice.pinned.map(({ name }) => name));
+      pinned.push(...slice.rows.map(({ key }) => key));
       write(slice);
     };
     for (const workflow of ["one", "one", "two"]) {
@@ -110,7 +110,7 @@ describe("a checkpoint", () => {
     await bench.start("one");
     await bench.start("two");
     await bench.checkpoint();
-    expect(pinned).toEqual(["t/one@1", "t/two@1"]);
+    expect(pinned).toEqual(["definition/t/one@1", "definition/t/two@1"]);
   });
 
   it("I6: a definition outlives a crash after any slice of the checkpoint that first holds it", async () => {
@@ -120,7 +120,7 @@ describe("a checkpoint", () => {
       await bench.settle();
       bench.slices.push({ type: "written" }, { type: "failed", reason: "the process dies here" });
       await bench.checkpoint();
-      expect(bench.disk.tables.pinned.size).toBe(1);
+      expect(bench.disk.tables.rows.size).toBe(1);
       await bench.crash(kept);
       await bench.checkpoint();
       expect(bench.disk.unflushed).toBe(0);

@@ -147,6 +147,16 @@ export const FAILURES = {
     message: "The signal did not come in time.",
     guidance: "Find out why nobody sent it, then retry the run; or raise the step's timeout.",
   },
+  CHILD_RUN_FAILED: {
+    class: "transient",
+    message: "The child run that the step waited for did not complete.",
+    guidance: "Look at the child's timeline. With the cause gone, retry this run: it starts a new child.",
+  },
+  CHILD_RUN_REFUSED: {
+    class: "permanent",
+    message: "The step could not start its child run.",
+    guidance: "Register the workflow or correct its name and version, then retry the run.",
+  },
   EXPRESSION_FAILED: {
     class: "permanent",
     message: "An expression of the definition could not be evaluated.",

@@ -9,8 +9,7 @@ import { type ClusterParts, StartRefused } from "./cluster-parts.ts";
 
 export interface EdgeParts extends ClusterParts {
   readonly blobs: Blobs;
-  /** null = this process is no gateway. */
-  readonly shards: RemoteShards | null;
+  readonly shards: RemoteShards;
 }
 
 /** Serves from now on; null = it is no gateway. Rejects when an address cannot be had. */
@@ -19,7 +18,7 @@ export async function startEdge(parts: EdgeParts): Promise<Gateway | null> {
   const { roles } = config.cluster;
   const { stopGraceMs } = config.gateway;
   let gateway: Gateway | null = null;
-  if (shards !== null) {
+  if (roles.includes("gateway")) {
     const listen = config.gateway;
     const edge = { shards, registry, blobs, clock: systemClock, log: log.with({}), metrics, listen };
     const started = await startGateway(edge);

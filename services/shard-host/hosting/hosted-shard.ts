@@ -179,7 +179,7 @@ export class HostedShard {
   }
 
   async #own(map: MapShard, terms: { readonly mayClaim: () => boolean; readonly lost: (reason: string) => void }) {
-    const { places, archive, blobs, clock, observer, process, findDefinition, mayAnswerFromMemory, serve } =
+    const { places, archive, blobs, clock, observer, process, findDefinition, submit, mayAnswerFromMemory, serve } =
       this.#parts;
     const before = this.#state;
     const isOurs = before.type === "standby" && before.place.shard.generation === map.generation;
@@ -204,6 +204,7 @@ export class HostedShard {
       blobs,
       clock,
       findDefinition,
+      submit,
       leased: () => mayAnswerFromMemory(map.id),
       terms,
       observer: observer.shard(map.id),

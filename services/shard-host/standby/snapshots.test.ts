@@ -17,7 +17,7 @@ async function filled(store: Store, runs: number): Promise<RunId[]> {
     ...{ previous: null, position: position(1), bytes: Buffer.from(`state of ${id}`.repeat(1000)) },
   }));
   const meta = { position: position(runs), chain: 7, term: term(1), timeMs: 1 };
-  await new Promise((resolve) => store.write({ live: [], reopened: [], ended, keys: [], pinned: [], meta }, resolve));
+  await new Promise((resolve) => store.write({ live: [], reopened: [], ended, keys: [], rows: [], meta }, resolve));
   return ids;
 }
 
