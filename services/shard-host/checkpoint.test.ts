@@ -94,6 +94,29 @@ describe("a checkpoint", () => {
       }
   });
 
+  it("I6: a run whose start was on its way when a checkpoint began does not come back from the dead", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    await bench.start("one");
+    bench.log.latencyMs = 5;
+    const start = bench.startOf("one");
+    bench.send(start);
+    await bench.settle();
+    const written = bench.shard.checkpoint();
+    bench.log.latencyMs = 0;
+    await bench.pass(5);
+    await written;
+    // The checkpoint's position is before the start of a run that it has written.
+    expect(bench.disk.tables.meta?.position).toBe(bench.log.tail.position - 1);
+    expect(bench.disk.tables.runs.has(start.runId)).toBe(true);
+    await bench.crash();
+    for (const task of bench.pull()) await bench.complete(task);
+    await bench.checkpoint();
+    await bench.crash();
+    expect(await bench.status(start.runId)).toBe("completed");
+    expect(bench.pull()).toEqual([]);
+    expect(bench.failures).toEqual([]);
+  });
+
   it("I9: writes a definition once, with the first checkpoint after it was pinned", async () => {
     const bench = await ShardBench.open(ONE_STEP, TWO_STEPS);
     const pinned: string[] = [];

@@ -6,7 +6,14 @@
 // A checkpoint is a series of slices, each one atomic. The last slice carries `meta` and so advances the checkpoint's
 // position; replay from there skips, object by object, events at or below the object's own position.
 // Reads are synchronous (LMDB reads from its map) and see every slice whose `done` was called.
-import type { Position, RunId, TenantId, Term, WorkflowName } from "@millrace/model/ids.ts";
+import {
+  type Position,
+  position,
+  type RunId,
+  type TenantId,
+  type Term,
+  type WorkflowName,
+} from "@millrace/model/ids.ts";
 import type { EndStatus, LiveStatus, RunStatus } from "@millrace/model/run-state.ts";
 
 /** What the last completed checkpoint says of the shard as a whole. */
@@ -104,12 +111,12 @@ export interface Slice {
   readonly meta: CheckpointMeta | null;
 }
 
-/** The newest record of any run in a slice, or `than` if that is newer. */
-export function newestIn({ live, ended }: Slice, than: Position): Position {
-  let newest = than;
+/** What {@link Store.aheadTo} is once a slice is written, after what it was before. */
+export function aheadAfter({ live, ended, meta }: Slice, before: Position): Position {
+  let newest = before;
   for (const row of live) if (row.position > newest) newest = row.position;
   for (const row of ended) if (row.position > newest) newest = row.position;
-  return newest;
+  return meta !== null && newest <= meta.position ? position(0) : newest;
 }
 
 export interface DueTimer {
@@ -143,8 +150,9 @@ export interface Store {
   /** null = no checkpoint was ever completed. */
   meta(): CheckpointMeta | null;
   /**
-   * The newest record of any run in slices written since the last completed checkpoint; 0 = none were. Until what is folded
-   * has got there, runs may be in the store that nobody has started yet, and no checkpoint may be completed.
+   * The newest record of any run in the store, if it is newer than the last completed checkpoint; else 0. Also a completed
+   * one leaves runs behind that went on, or were started, while it was written. Until what is folded has got there, runs
+   * may be in the store that nobody has started yet, and no checkpoint may be completed.
    */
   aheadTo(): Position;
   /** A run, live or ended; undefined = unknown or past retention. */

@@ -57,4 +57,6 @@ export interface HostObserver {
   standbyFailed(shard: ShardId, reason: string): void;
   snapshotTaken(shard: ShardId, at: Position, bytes: number, ms: number): void;
   snapshotFailed(shard: ShardId, reason: string): void;
+  /** Something of a shard could not be closed; it is let go of all the same. */
+  letGoFailed(shard: ShardId, reason: string): void;
 }

@@ -64,6 +64,22 @@ describe("snapshots", () => {
     expect((await archive.list("")).map(({ name }) => name)).not.toContain(first?.name);
   });
 
+  it("I6: of a new generation are newer than those of the one before, wherever its journal ended", async () => {
+    const archive = new MemoryArchive(systemClock);
+    const [old, healed] = [openMemoryStore(), openMemoryStore()];
+    for (const runs of [400, 500]) {
+      await filled(old, runs);
+      await takeSnapshot(archive, systemClock, old, PLACE);
+    }
+    for (const runs of [3, 4]) {
+      await filled(healed, runs);
+      const taken = await takeSnapshot(archive, systemClock, healed, { ...PLACE, generation: 2 });
+      expect((await newestSnapshot(archive, SHARD))?.name).toBe(taken?.name);
+      expect((await restored(archive))?.meta()?.position).toBe(runs);
+    }
+    expect((await archive.list("shards/3/snapshots/")).length).toBe(2);
+  });
+
   it("I6: a failure on the way leaves the snapshot before as it was", async () => {
     const archive = new MemoryArchive(systemClock);
     const store = openMemoryStore();

@@ -1,6 +1,6 @@
 // Puts a slice into the environments: main first, then what its redo says of the others. Runs on the store's own thread
 // and, after a crash, while opening.
-import { type LiveIndex, newestIn, type Slice } from "../store.ts";
+import { aheadAfter, type LiveIndex, type Slice } from "../store.ts";
 import {
   LIST_KEY_BYTES,
   packListPrefix,
@@ -151,7 +151,7 @@ function replaceRedo(db: Bytes, redo: Redo): void {
 function putFacts(facts: Bytes, slice: Slice): number {
   const number = sliceNumberOf(facts) + 1;
   facts.putSync(SLICE_FACT, numberBytes(number));
-  facts.putSync(AHEAD_FACT, numberBytes(slice.meta === null ? newestIn(slice, aheadOf(facts)) : 0));
+  facts.putSync(AHEAD_FACT, numberBytes(aheadAfter(slice, aheadOf(facts))));
   if (slice.meta !== null) facts.putSync(META_FACT, seal(encodeMeta(slice.meta)));
   return number;
 }

@@ -2,12 +2,12 @@ import { deserialize, serialize } from "node:v8";
 import { type Position, position, type RunId, type TenantId, type WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import {
+  aheadAfter,
   type CheckpointMeta,
   type DueTimer,
   type KeyRow,
   type LiveIndex,
   type LiveRow,
-  newestIn,
   type Slice,
   type StoredRow,
 } from "../store.ts";
@@ -31,7 +31,7 @@ export class MemoryTables {
   readonly keys = new Map<string, KeyRow>();
   readonly rows = new Map<string, StoredRow>();
   meta: CheckpointMeta | null = null;
-  /** Newest record of a run since the last completed checkpoint. */
+  /** The newest record of a run, if it is newer than the last completed checkpoint. */
   aheadTo = position(0);
   bytes = 0;
   readonly #timers = new Map<RunId, DueTimer>();
@@ -54,7 +54,7 @@ export class MemoryTables {
       if (bytes === null) this.rows.delete(key);
       else this.#putRow({ key, position: at, bytes });
     }
-    this.aheadTo = slice.meta === null ? newestIn(slice, this.aheadTo) : position(0);
+    this.aheadTo = aheadAfter(slice, this.aheadTo);
     this.meta = slice.meta ?? this.meta;
   }
 
