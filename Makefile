@@ -19,6 +19,7 @@ VITEST := vitest run --reporter=default --reporter=json
 # How many seeds `simulate` runs, and the first of them.
 SEEDS ?= 1000
 FIRST ?= 1
+MINUTES ?= 5
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -88,12 +89,20 @@ $(NATS_SERVER): .ci/nats-server .ci/nats-server.txt
 simulate: install ## Run SEEDS (1000) seeds of the simulation, from FIRST (1).
 	node services/simulator/main.ts --seeds $(SEEDS) --first $(FIRST)
 
+.PHONY: chaos
+chaos: install $(NATS_SERVER) ## Let parts of a cluster die under load for MINUTES (5), then check that nothing was lost.
+	node services/cli/e2e/cluster/chaos.ts --minutes $(MINUTES)
+
 .PHONY: verify
 verify: test test-all ## What CI runs, in the same order; it stops at the first failure.
 
 .PHONY: bench
 bench: install ## Measure speed and memory on this machine; prints JSON lines.
 	node loadtest/bench/main.ts
+
+.PHONY: bench-cluster
+bench-cluster: install $(NATS_SERVER) ## Measure what a cluster costs, and how long callers wait while nodes die or stop.
+	node loadtest/bench/main.ts --only clustered,fail-over --no-sketch
 
 .PHONY: bench-peers
 bench-peers: install ## Measure Millrace and other engines in turn, and print the ratios.

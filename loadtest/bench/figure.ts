@@ -21,6 +21,8 @@ export interface Measured {
 /** Takes one or more figures. Prints nothing itself. */
 export interface Figure {
   readonly name: string;
+  /** Whether it starts NATS servers, which `make nats-server` installs: then it is taken only when it is named. */
+  readonly needsNats?: true;
   take(bench: Bench): Promise<readonly Measured[]>;
 }
 

@@ -3,7 +3,9 @@
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { type Bench, type Figure, lineOf } from "./figure.ts";
+import { clustered } from "./figures/clustered.ts";
 import { disk } from "./figures/disk.ts";
+import { failOver } from "./figures/fail-over.ts";
 import { fanOut } from "./figures/fan-out.ts";
 import { restart } from "./figures/restart.ts";
 import { shards } from "./figures/shards.ts";
@@ -12,11 +14,13 @@ import { unary } from "./figures/unary.ts";
 import { waiting } from "./figures/waiting.ts";
 import { runSketch } from "./sketch.ts";
 
-const FIGURES: readonly Figure[] = [throughput, unary, fanOut, waiting, shards, restart, disk];
+const FIGURES: readonly Figure[] = [throughput, unary, fanOut, waiting, shards, restart, disk, clustered, failOver];
+const USUAL = FIGURES.filter(({ needsNats }) => needsNats === undefined).map(({ name }) => name);
 
 const HELP = `Measures Millrace on this machine; prints a JSON line a figure.
 
-  --only <names>   of ${FIGURES.map(({ name }) => name).join(", ")}; separated by commas
+  --only <names>   of ${FIGURES.map(({ name }) => name).join(", ")}; separated by commas;
+                   default ${USUAL.join(", ")}
   --scale <share>  of the full number of runs, 0.01 to 1; default 1
   --home <folder>  on the disk to measure; default the system's folder for temporary files
   --no-sketch      do not run the sketch for comparison
@@ -37,7 +41,7 @@ if (values.help || !(scale >= 0.01 && scale <= 1)) {
   process.stdout.write(HELP);
   process.exit(values.help ? 0 : 2);
 }
-const names = values.only?.split(",") ?? FIGURES.map(({ name }) => name);
+const names = values.only?.split(",") ?? USUAL;
 const say = (line: string): void => {
   process.stderr.write(`… ${line}\n`);
 };

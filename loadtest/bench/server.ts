@@ -6,8 +6,8 @@ import { createRpcClient } from "@millrace/rpc/client.ts";
 import { WorkflowServiceClient } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
 import { type StartedProcess, startNode } from "@millrace/testing/process.ts";
 
-const CLI = fileURLToPath(new URL("../../services/cli/main.ts", import.meta.url));
-const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
+export const CLI = fileURLToPath(new URL("../../services/cli/main.ts", import.meta.url));
+export const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 const WORKFLOWS = ["standard", "fan-out", "waiting"] as const;
 
 export interface BenchServer {
@@ -46,7 +46,8 @@ export async function startServerProcess(folder: string, flags: readonly string[
   return { process, address: groups?.["grpc"] ?? "", httpAddress: groups?.["http"] ?? "" };
 }
 
-async function register(address: string): Promise<void> {
+/** Registers the workflows of the bench. */
+export async function register(address: string): Promise<void> {
   const client = createRpcClient(WorkflowServiceClient, address);
   for (const name of WORKFLOWS) {
     const source = await readFile(new URL(`workflows/${name}.yaml`, import.meta.url), "utf8");
