@@ -9,6 +9,7 @@ import type { RemoteShards } from "@millrace/link/bus/remote-shards.ts";
 import { ShardServer } from "@millrace/link/bus/shard-server.ts";
 import type { LocalShard } from "@millrace/link/local-shard.ts";
 import type { Membership } from "@millrace/membership/membership.ts";
+import { answerSnapshots } from "@millrace/membership/snapshot-request.ts";
 import type { MapShard } from "@millrace/model/cluster.ts";
 import type { Position, RunId, ShardId } from "@millrace/model/ids.ts";
 import { ClusterHost } from "@millrace/shard-host/hosting/cluster-host.ts";
@@ -49,6 +50,7 @@ export function startNode(parts: NodeParts): void {
   const agent: NodeAgent = new NodeAgent({ membership, host, bus, clock: systemClock, observer });
   agent.start();
   endings.defer(() => agent.leave());
+  endings.defer(answerSnapshots(bus, process, (shard) => host.snapshot(shard)));
   sampleHosted(agent, host, metrics);
   const retention = new Retention({
     shards: {

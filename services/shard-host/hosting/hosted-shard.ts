@@ -114,10 +114,14 @@ export class HostedShard {
     return this.#soon(() => this.#clear());
   }
 
-  /** Takes a snapshot now. Rejects when there is nothing to copy here. */
+  /** Writes a checkpoint and takes a snapshot of it now. Rejects when there is nothing to copy here. */
   async snapshot(): Promise<Position> {
-    if (this.#state.type === "nothing") throw new Error("The shard is not hosted here.");
-    return this.#state.snapshots.now();
+    const state = this.#state;
+    if (state.type === "nothing") throw new Error("The shard is not hosted here.");
+    await (state.type === "owner" ? state.shard : state.replica).checkpoint();
+    // Its store may be closed by now, or another role's.
+    if (this.#state !== state) throw new Error("The shard has changed its role here meanwhile.");
+    return state.snapshots.now();
   }
 
   /** Drops what is past retention at `nowMs` from the store there is. */
