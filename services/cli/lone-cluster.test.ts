@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { loneCluster, type ShownShard } from "./lone-cluster.ts";
 
 function shard(type: ShownShard["state"]["type"], mailbox = 0): ShownShard {
-  const load = { mailbox, actors: 0, overlayBytes: 0, journalBytes: 0, waiting: new Map<string, number>() };
+  const sizes = { actors: 0, overlayBytes: 0, journalBytes: 0, messages: 0 };
+  const load = { mailbox, ...sizes, waiting: new Map<string, number>() };
   return { state: { type, reason: "" }, term: term(2), position: position(9), load };
 }
 
