@@ -51,6 +51,10 @@ $(INSTALLED): $(MANIFESTS)
 run: install ## Start Millrace on loopback with its data in ./data, and run the examples on it.
 	node services/cli/main.ts demo
 
+.PHONY: cluster
+cluster: install $(NATS_SERVER) ## Start a cluster on loopback with its data in ./data/cluster, kill a node, and show what happens.
+	node loadtest/cluster/main.ts
+
 .PHONY: test
 test: lint proto-check test-unit test-conformance test-simulation test-e2e ## Everything that Node.js alone can check, in a few minutes.
 

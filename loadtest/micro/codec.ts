@@ -33,6 +33,7 @@ const DEFINITION: Definition = {
     maxConcurrency: 100,
     with: null,
     hasWith: false,
+    child: null,
     attemptTimeoutMs: 300_000,
     stepTimeoutMs: 0,
     retry: { maxAttempts: 5, initialDelayMs: 500, maxDelayMs: 60_000, multiplier: 2 },
@@ -78,6 +79,8 @@ function standardRun(): { readonly run: RunState; readonly commands: readonly Ru
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
       advanceAsked: false,
+      canOrder: true,
+      roomAwaited: false,
       loadAsked: false,
     };
     decide(decision, command);
@@ -87,7 +90,7 @@ function standardRun(): { readonly run: RunState; readonly commands: readonly Ru
   const { name } = DEFINITION;
   decideOne({
     ...{ type: "start", ...to, workflow: name, version: 1, input: PAYLOAD, idempotencyKey: "order-1029384756" },
-    ...{ inputHash: "0123456789abcdef", traceparent: "" },
+    ...{ inputHash: "0123456789abcdef", traceparent: "", parent: null },
   });
   for (let step = 0; step < STEPS; step++) {
     const outcome = { type: "completed", output: PAYLOAD } as const;

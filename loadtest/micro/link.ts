@@ -47,7 +47,7 @@ const runIds = Array.from({ length: RUNS }, (_, index) =>
 function startOf(runId: RunId): RunCommand {
   return {
     ...{ type: "start", runId, tenant: TENANT, workflow: workflowName("order-paid"), version: 3, input: PAYLOAD },
-    ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+    ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
   };
 }
 

@@ -165,7 +165,7 @@ async function waitingRuns(to: Store, count: number): Promise<void> {
 function write(to: Store, change: Partial<Slice>, called: (ms: number) => void): Promise<SliceOutcome> {
   return new Promise((resolve) => {
     const before = performance.now();
-    to.write({ pinned: [], live: [], reopened: [], ended: [], keys: [], meta: null, ...change }, resolve);
+    to.write({ live: [], reopened: [], ended: [], keys: [], rows: [], meta: null, ...change }, resolve);
     called(performance.now() - before);
   });
 }

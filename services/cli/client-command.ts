@@ -19,10 +19,12 @@ export interface CommandHelp {
   readonly summary: string;
   /** Command lines with what each does. */
   readonly examples: readonly string[];
+  /** How long it waits for the server's answer by itself. @default "5s" */
+  readonly timeout?: string;
 }
 
 /** A command with the flags of all clients, and with examples in its help. */
-export function clientCommand({ name, summary, examples }: CommandHelp): Command {
+export function clientCommand({ name, summary, examples, timeout = "5s" }: CommandHelp): Command {
   return new Command(name)
     .description(summary)
     .addOption(
@@ -33,7 +35,7 @@ export function clientCommand({ name, summary, examples }: CommandHelp): Command
     .addOption(
       new Option("--tenant <name>", "the customer that runs belong to").env("MILLRACE_TENANT").default("default"),
     )
-    .option("--timeout <duration>", "how long to wait for the server's answer", "5s")
+    .option("--timeout <duration>", "how long to wait for the server's answer", timeout)
     .option("--json", "print JSON lines")
     .addHelpText("after", exampleText(examples));
 }

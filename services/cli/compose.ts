@@ -25,6 +25,7 @@ import type { Log } from "@millrace/telemetry/logger.ts";
 import { createMetrics } from "@millrace/telemetry/metrics.ts";
 import { foldersOf, opened, openStore } from "./damage.ts";
 import { settleLayout } from "./layout.ts";
+import { loneCluster } from "./lone-cluster.ts";
 import { observeShard, sampleShards } from "./observe.ts";
 
 /** A running server. */
@@ -71,6 +72,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
       blobs,
       clock: systemClock,
       findDefinition,
+      submit: (origin, batch) => node.submit(origin, batch),
       // The folder is locked: no other process can have the journal.
       leased: () => true,
       terms: null,
@@ -86,6 +88,7 @@ export async function startServer({ config, log, progress }: ComposeParts): Prom
     shards: node,
     registry,
     blobs,
+    cluster: loneCluster(config.cluster.name, node.shards),
     clock: systemClock,
     log: log.with({}),
     metrics,

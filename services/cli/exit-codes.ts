@@ -1,7 +1,7 @@
 /** What the exit status of every command means (docs/cli.md). */
 export const EXIT = {
   done: 0,
-  /** The run ended otherwise than completed, the definition has problems, the server could not start. */
+  /** The run ended otherwise than completed, a drain got stuck, the definition has problems, the server could not start. */
   failed: 1,
   /** The command line, a file or an input is wrong; nothing was sent. */
   usage: 2,

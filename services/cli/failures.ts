@@ -10,6 +10,18 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** What was asked for was begun and did not come about. */
+export class NotDone extends Error {
+  override readonly name = "NotDone";
+  /** What to do. */
+  readonly next: string;
+
+  constructor(message: string, next: string) {
+    super(message);
+    this.next = next;
+  }
+}
+
 /** Where a command tried to go, for its errors. */
 export interface Attempted {
   readonly address: string;
@@ -22,6 +34,12 @@ export function reportFailure(thrown: unknown, attempted: Attempted): number {
   if (thrown instanceof UsageError) {
     print({ message: thrown.message, lines: [], next: "" });
     return EXIT.usage;
+  }
+  if (thrown instanceof NotDone) {
+    const { message, next } = thrown;
+    if (attempted.json) process.stderr.write(`${JSON.stringify({ error: { message, fix: next } })}\n`);
+    else print({ message, lines: [], next });
+    return EXIT.failed;
   }
   if (!(thrown instanceof MillraceError)) throw thrown;
   const next = nextStep(thrown, attempted);

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { exampleText } from "./client-command.ts";
+import { clusterCommands } from "./commands/cluster/cluster.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { runCommands } from "./commands/run/run.ts";
 import { startCommand } from "./commands/start.ts";
@@ -9,7 +10,7 @@ import { EXIT } from "./exit-codes.ts";
 const EXITS = `
 Exit status:
   0  done; a run that was waited for completed
-  1  the run did not complete, the definition has problems, or the server could not start
+  1  the run or the drain did not complete, the definition has problems, or the server could not start
   2  the command line, a file or an input is wrong
   3  the server refused
   4  no server answered in time, or it asks for patience: try again
@@ -23,6 +24,7 @@ export function program(): Command {
     .addCommand(demoCommand())
     .addCommand(workflowCommands())
     .addCommand(runCommands())
+    .addCommand(clusterCommands())
     .addHelpText(
       "after",
       exampleText([

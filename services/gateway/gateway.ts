@@ -8,6 +8,7 @@ import { startRpcServer } from "@millrace/rpc/server.ts";
 import type { Log } from "@millrace/telemetry/logger.ts";
 import type { Metrics } from "@millrace/telemetry/metrics.ts";
 import { unaryCalls } from "./calls/rpcs.ts";
+import type { ClusterView } from "./cluster/cluster-view.ts";
 import { grpcServices } from "./grpc/services.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import { ViewOpener } from "./runs/opened-view.ts";
@@ -30,6 +31,7 @@ export interface GatewayParts {
   readonly shards: Shards;
   readonly registry: Registry;
   readonly blobs: Blobs;
+  readonly cluster: ClusterView;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -58,11 +60,11 @@ const DRAIN_LOOK_MS = 20;
 
 /** Starts serving. Rejects when an address cannot be had. */
 export async function startGateway(parts: GatewayParts): Promise<Gateway> {
-  const { shards, registry, blobs, clock, log, metrics, listen } = parts;
+  const { shards, registry, blobs, cluster, clock, log, metrics, listen } = parts;
   const hub = new TaskHub(shards, clock);
   shards.connect(hub);
   const webhooks = new WebhookRoutes();
-  const ports = { shards, registry, blobs, clock, hub, webhooks, views: new ViewOpener() };
+  const ports = { shards, registry, blobs, cluster, clock, hub, webhooks, views: new ViewOpener() };
   const calls = unaryCalls(ports);
   registry.follow((registered) => webhooks.register(registered));
   const unsample = metrics.sample(() => metrics.workerSessions.set(hub.counts().sessions));

@@ -8,6 +8,7 @@ import { decodeRunState, encodeRunState } from "@millrace/codec/run-state-v1.ts"
 import type { Plan } from "@millrace/core/plan/plan.ts";
 import { nextDueMs } from "@millrace/core/run/due.ts";
 import { isSchedulable } from "@millrace/core/run/readiness.ts";
+import { tasksOpen } from "@millrace/core/run/resume.ts";
 import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { EndStatus, LiveStatus, RunState } from "@millrace/model/run-state.ts";
@@ -158,6 +159,13 @@ export class Actors {
     if (this.live.get(actor.runId) === actor) this.#leave(actor);
   }
 
+  /** As {@link rest}, for a run that somebody will wake for what it is owed. Returns whether it left. */
+  restOwed(actor: Actor): boolean {
+    if (actor.dirty || actor.stored === null || this.live.get(actor.runId) !== actor) return false;
+    this.#leave(actor);
+    return true;
+  }
+
   /** Drops an overlay entry: it is in the store, or live again. */
   forget(ended: EndedRun): void {
     if (this.overlay.get(ended.runId) !== ended) return;
@@ -197,7 +205,7 @@ export const OWED_AT_ONCE_MS = 1;
 /** When a stored run must be loaded: at once after a take-over if it owes anything, else when it is due; 0 = never. */
 export function storedDueMs(actor: Actor): number {
   const { run, plan } = actor;
-  return run.openAttempts > 0 || isSchedulable(run, plan) ? OWED_AT_ONCE_MS : nextDueMs(run, plan);
+  return tasksOpen(run) > 0 || isSchedulable(run, plan) ? OWED_AT_ONCE_MS : nextDueMs(run, plan);
 }
 
 /** The status of a live run. Throws for an ended one: it has no place among live rows. */

@@ -11,14 +11,13 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import { encodeRunState } from "@millrace/codec/run-state-v1.ts";
 import type { Journal } from "@millrace/journal/journal.ts";
 import { type Position, position, type RunId } from "@millrace/model/ids.ts";
-import type { DefinitionPinned } from "@millrace/model/run-events.ts";
 import type {
   CheckpointMeta,
   EndedRow,
   KeyRow,
   LiveRow,
-  PinnedRow,
   ReopenedRow,
+  ShardRow,
   Slice,
   SliceOutcome,
   Store,
@@ -27,7 +26,10 @@ import { type Actor, type EndedRun, liveStatus, OWED_AT_ONCE_MS, storedDueMs } f
 import type { Commit } from "./commit.ts";
 import { SLICE_BYTES_MAX, SLICE_ROWS_MAX } from "./limits.ts";
 import type { ShardMemory } from "./memory.ts";
+import { rowsOf } from "./outbox/way-rows.ts";
+import type { Incoming, Outgoing, WrittenSide } from "./outbox/ways.ts";
 import { pinnedRow } from "./pinned-row.ts";
+import type { RecentPin } from "./plans.ts";
 
 /** How far a shard's memory is durable: its own commits, or the records a standby has folded. */
 export type Durable = Pick<Commit, "acked" | "chain" | "term" | "timeMs">;
@@ -53,7 +55,9 @@ export class Checkpoint {
   /** Runs that changed up to the target and are not written yet, whatever has become of them since. */
   #pending: RunId[];
   readonly #keys: KeyRow[];
-  readonly #pinned: DefinitionPinned[];
+  /** Ways that changed up to the target. */
+  #ways: (Outgoing | Incoming)[];
+  readonly #pins: RecentPin[];
   #stopped = false;
   #writing = false;
   /** Whoever waits for the slice under way, to go on with the memory without this checkpoint. */
@@ -69,12 +73,8 @@ export class Checkpoint {
     this.#pending = [...memory.actors.overlay.keys()];
     for (const actor of memory.actors.live.values()) if (actor.dirty) this.#pending.push(actor.runId);
     this.#keys = memory.keys.upTo(this.#target);
-    this.#pinned = memory.plans.upTo(this.#target);
-  }
-
-  /** How many rows are to be written at least. */
-  get #left(): number {
-    return this.#pending.length + this.#keys.length + this.#pinned.length;
+    this.#ways = memory.ways.changed();
+    this.#pins = memory.plans.upTo(this.#target);
   }
 
   /** Writes the first slice; the others follow by themselves. */
@@ -86,7 +86,12 @@ export class Checkpoint {
       this.#scene.hold(() => {
         if (!this.#stopped) this.#atRest();
       });
-    else this.#write(slice.build(null), () => this.#next());
+    else this.#write(slice, null, () => this.#next());
+  }
+
+  /** How many rows are to be written at least. */
+  get #left(): number {
+    return this.#pending.length + this.#keys.length + this.#ways.length + this.#pins.length;
   }
 
   /** Gives up: the shard's memory is being dropped. `done` is not called. */
@@ -107,14 +112,14 @@ export class Checkpoint {
   /** Everything is acked: what is left goes with the shard's own state, if it fits into one slice. */
   #atRest(): void {
     const slice = this.#gather();
-    if (this.#left > 0) return this.#write(slice.build(null), () => this.#next());
+    if (this.#left > 0) return this.#write(slice, null, () => this.#next());
     const meta: CheckpointMeta = {
       position: this.#target,
       chain: this.#chain,
       term: this.#scene.commit.term,
       timeMs: this.#timeMs,
     };
-    this.#write(slice.build(meta), () => this.#flush());
+    this.#write(slice, meta, () => this.#flush());
   }
 
   #next(): void {
@@ -132,17 +137,13 @@ export class Checkpoint {
     });
   }
 
-  #write(slice: Slice, then: () => void): void {
+  #write(builder: SliceBuilder, meta: CheckpointMeta | null, then: () => void): void {
+    const slice = builder.build(meta);
     this.#writing = true;
     this.#scene.store.write(slice, (outcome) => {
       this.#writing = false;
       if (this.#stopped) return;
-      if (outcome.type === "written") {
-        for (const row of slice.ended) endedWritten(this.#scene.memory, row);
-        for (const row of slice.live) liveWritten(this.#scene.memory, row);
-        this.#scene.memory.keys.forget(slice.keys);
-        this.#scene.memory.plans.stored(slice.pinned);
-      }
+      if (outcome.type === "written") this.#written(slice, builder);
       if (this.#leaver !== null) {
         this.#stopped = true;
         return this.#leaver();
@@ -152,12 +153,22 @@ export class Checkpoint {
     });
   }
 
+  /** A slice is in the store: memory knows what lies there. */
+  #written(slice: Slice, { sides }: SliceBuilder): void {
+    const { memory } = this.#scene;
+    for (const row of slice.ended) endedWritten(memory, row);
+    for (const row of slice.live) liveWritten(memory, row);
+    memory.keys.forget(slice.keys);
+    memory.plans.stored(slice.rows);
+    for (const { side, written } of sides) memory.ways.written(side, written);
+  }
+
   /** The next rows that may be written now; runs that are not at rest stay pending. */
   #gather(): SliceBuilder {
     const { commit, memory } = this.#scene;
     const slice = new SliceBuilder();
     const restless: RunId[] = [];
-    while (slice.hasRoom && this.#pinned.length > 0) slice.addPinned(this.#pinned.pop());
+    while (slice.hasRoom && this.#pins.length > 0) slice.addPin(this.#pins.pop());
     while (slice.hasRoom && this.#pending.length > 0) {
       const runId = this.#pending.pop();
       if (runId === undefined) break;
@@ -169,7 +180,19 @@ export class Checkpoint {
     }
     if (restless.length > 0) this.#pending = [...restless, ...this.#pending];
     while (slice.hasRoom && this.#keys.length > 0) slice.addKey(this.#keys.pop());
+    this.#gatherWays(slice);
     return slice;
+  }
+
+  #gatherWays(slice: SliceBuilder): void {
+    const restless: (Outgoing | Incoming)[] = [];
+    while (slice.hasRoom) {
+      const side = this.#ways.pop();
+      if (side === undefined) break;
+      if (side.position > this.#scene.commit.acked) restless.push(side);
+      else if (side.dirty) slice.addWay(side);
+    }
+    this.#ways.push(...restless);
   }
 }
 
@@ -185,7 +208,7 @@ function endedWritten({ actors }: ShardMemory, row: EndedRow): void {
 }
 
 function liveWritten(memory: ShardMemory, row: LiveRow): void {
-  const { actors, timers } = memory;
+  const { actors, timers, ways } = memory;
   const actor = actors.live.get(row.runId);
   const holder = actor ?? actors.overlay.get(row.runId);
   if (holder === undefined) return;
@@ -197,15 +220,18 @@ function liveWritten(memory: ShardMemory, row: LiveRow): void {
   const { dueMs } = row.index;
   if (dueMs > OWED_AT_ONCE_MS && actor.armedMs !== dueMs) timers.arm(actor, dueMs);
   actors.rest(actor);
+  ways.room.restOne(actors, actor);
 }
 
 /** Collects rows up to a slice's bounds. */
 class SliceBuilder {
-  readonly #pinned: PinnedRow[] = [];
   readonly #live: LiveRow[] = [];
   readonly #reopened: ReopenedRow[] = [];
   readonly #ended: EndedRow[] = [];
   readonly #keys: KeyRow[] = [];
+  readonly #own: ShardRow[] = [];
+  /** Sides of ways, and what was written of them. */
+  readonly sides: { readonly side: Outgoing | Incoming; readonly written: WrittenSide }[] = [];
   #bytes = 0;
   #rows = 0;
 
@@ -233,11 +259,11 @@ class SliceBuilder {
     this.#count(bytes.length);
   }
 
-  addPinned(event: DefinitionPinned | undefined): void {
-    if (event === undefined) return;
-    const row = pinnedRow(event);
-    this.#pinned.push(row);
-    this.#count(row.bytes.length);
+  addPin(pin: RecentPin | undefined): void {
+    if (pin === undefined) return;
+    const row = pinnedRow(pin);
+    this.#own.push(row);
+    this.#count(row.bytes?.length ?? 0);
   }
 
   addKey(key: KeyRow | undefined): void {
@@ -246,13 +272,20 @@ class SliceBuilder {
     this.#count(key.key.length);
   }
 
+  addWay(side: Outgoing | Incoming): void {
+    const rows = rowsOf(side);
+    this.#own.push(...rows);
+    this.sides.push({ side, written: { position: side.position, open: "waiting" in side && side.waiting.length > 0 } });
+    for (const { bytes } of rows) this.#count(bytes?.length ?? 0);
+  }
+
   build(meta: CheckpointMeta | null): Slice {
     return {
-      pinned: this.#pinned,
       live: this.#live,
       reopened: this.#reopened,
       ended: this.#ended,
       keys: this.#keys,
+      rows: this.#own,
       meta,
     };
   }

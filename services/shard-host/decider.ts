@@ -3,15 +3,17 @@
 import type { Plan } from "@millrace/core/plan/plan.ts";
 import { decide } from "@millrace/core/run/decide.ts";
 import { COMMAND_BYTES_MAX, COMMAND_EVENTS_MAX, type Decided, type Decision } from "@millrace/core/run/decision.ts";
+import { slotOfRun, startOfRun } from "@millrace/core/run-id.ts";
 import type { Origin } from "@millrace/link/link.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import { DEFINITION_BYTES_MAX } from "@millrace/model/definition.ts";
 import { type RunId, type TenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
+import type { RunMessage } from "@millrace/model/messages.ts";
 import type { BlobRef } from "@millrace/model/payload.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { StartRun } from "@millrace/model/run-commands.ts";
-import type { RunEvent } from "@millrace/model/run-events.ts";
+import type { MessageContent, ReceiveMessage, RunCommand, StartRun } from "@millrace/model/run-commands.ts";
+import type { MessagesAcked, RunEvent } from "@millrace/model/run-events.ts";
 import type { EndStatus, RunState } from "@millrace/model/run-state.ts";
 import type { Actor } from "./actors.ts";
 import { forgetTask } from "./dispatch/run-tasks.ts";
@@ -19,9 +21,10 @@ import type { EndWatch } from "./end-watch.ts";
 import { TURN_BYTES_MAX } from "./limits.ts";
 import type { Letter } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
+import { refusedChild } from "./outbox/refused-child.ts";
 import type { PinnedPlan } from "./plans.ts";
 import { dispatchedTask } from "./reactions.ts";
-import { unavailable } from "./refusals.ts";
+import { keyReused, unavailable, workflowNotFound, workflowTooLarge } from "./refusals.ts";
 import { runEnd } from "./run-end.ts";
 import type { Turn } from "./turn.ts";
 
@@ -31,6 +34,12 @@ export type FindDefinition = (
   name: WorkflowName,
   version: number,
 ) => RegisteredDefinition | undefined;
+
+/** Commands that the run they are for decides. */
+type Told = Exclude<RunCommand, StartRun>;
+
+/** How long a definition that was registered may take to be known everywhere (DESIGN §6a). */
+const REGISTRY_LAG_MS = 1_000;
 
 /** The plan of a run nobody knows: deciding about it looks at no step. */
 const NO_PLAN: Plan = {
@@ -65,10 +74,35 @@ export class Decider {
    * letter is to be decided again.
    */
   decide(letter: Letter, turn: Turn, seed: number): "next-turn" | undefined {
-    const { command } = letter;
-    if (command.type === "start") return this.#start(letter, command, turn, seed);
-    const actor = this.#memory.actors.load(command.runId);
+    // Whoever sent it is answered even if deciding throws.
     turn.letters.push(letter);
+    const later = this.#letter(letter, turn, seed);
+    if (later !== undefined) turn.letters.pop();
+    return later;
+  }
+
+  /** Puts into the turn that receivers have messages. */
+  acknowledge(acked: MessagesAcked, turn: Turn): void {
+    this.#memory.ways.acknowledge(acked, turn.position);
+    turn.note(acked);
+  }
+
+  #letter(letter: Letter, turn: Turn, seed: number): "next-turn" | undefined {
+    const { command } = letter;
+    switch (command.type) {
+      case "start":
+        return this.#start(letter, command, turn, seed);
+      case "message":
+        return this.#message(letter, command, turn, seed);
+      default:
+        this.#tell(letter, command, turn, seed);
+        return undefined;
+    }
+  }
+
+  /** Lets a run decide a command; a `letter` of null is not answered. */
+  #tell(letter: Letter | null, command: Told, turn: Turn, seed: number): void {
+    const actor = this.#memory.actors.load(command.runId);
     // Its timer has gone off; looking at it asks for the next one.
     if (actor !== undefined && command.type === "timer-due") actor.armedMs = 0;
     const decision = this.#decision(actor?.run, actor?.plan ?? NO_PLAN, turn, seed);
@@ -77,8 +111,66 @@ export class Decider {
     const decided = decide(decision, command);
     if (reopens && actor.run.endedMs === 0) this.#memory.actors.revive(actor);
     if (actor !== undefined) this.#settle(actor, turn, from);
-    this.#answer(letter, decided, turn, actor?.run);
+    if (letter !== null) this.#answer(letter, decided, turn, actor?.run);
+  }
+
+  /** Counts a message that is the next on its way, in the record of what it does (I3). */
+  #message(letter: Letter, message: ReceiveMessage, turn: Turn, seed: number): "next-turn" | undefined {
+    const { origin, ref } = letter;
+    const { from, lane, number, runId } = message;
+    const way = { from, to: slotOfRun(runId), lane };
+    const standing = this.#memory.ways.standing(way, number);
+    if (standing === "early") {
+      refuse(letter, unavailable(`Message ${number} came before the one before it.`), turn);
+      return undefined;
+    }
+    if (standing === "next") {
+      const later = this.#deliver(message.content, turn, seed);
+      if (later === "next-turn") return later;
+      if (later !== undefined) {
+        refuse(letter, later, turn);
+        return undefined;
+      }
+      const applied = { type: "message-applied", ...way, number } as const;
+      this.#memory.ways.apply(applied, turn.position);
+      turn.note(applied);
+    }
+    if (origin !== null) turn.reply(origin, done(ref, runId, standing === "repeated", 0));
     return undefined;
+  }
+
+  /** Does what a message says. A refusal means "not now"; what can never be done is told to the sender, and done with. */
+  #deliver(content: MessageContent, turn: Turn, seed: number): "next-turn" | Refusal | undefined {
+    if (content === null) return undefined;
+    if (content.type !== "start") {
+      this.#tell(null, content, turn, seed);
+      return undefined;
+    }
+    if (this.#memory.actors.load(content.runId) !== undefined) return undefined;
+    const command = this.#newest(content);
+    const pinned = this.#plan(command, turn);
+    if (!("code" in pinned)) {
+      if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
+      this.#begin(command, pinned, turn, seed);
+      return undefined;
+    }
+    // Definitions may be on their way here still.
+    if (turn.timeMs < startOfRun(command.runId) + REGISTRY_LAG_MS) return unavailable(pinned.message);
+    const refused = refusedChild(command, pinned);
+    if (refused !== null) this.#send(refused, turn);
+    return undefined;
+  }
+
+  /** A start of the newest version, as one of the version it is now. */
+  #newest(command: StartRun): StartRun {
+    if (command.version > 0) return command;
+    return { ...command, version: this.#find(command.tenant, command.workflow, 0)?.version ?? 0 };
+  }
+
+  #send(message: RunMessage, turn: Turn): void {
+    const sent = this.#memory.ways.send(message, turn.position);
+    turn.note({ type: "message-sent", number: sent.number, message });
+    turn.sent.push(sent);
   }
 
   #start(letter: Letter, command: StartRun, turn: Turn, seed: number): "next-turn" | undefined {
@@ -86,35 +178,36 @@ export class Decider {
     const known = command.idempotencyKey === "" ? undefined : keys.get(command.tenant, command.idempotencyKey);
     const again = actors.load(known?.runId ?? command.runId);
     if (known !== undefined) {
-      turn.letters.push(letter);
       this.#repeat(letter, command, known, turn);
       if (again !== undefined) actors.rest(again);
       return undefined;
     }
     if (again !== undefined) {
-      turn.letters.push(letter);
       this.#answerStart(letter, again.run, true, turn);
       actors.rest(again);
       return undefined;
     }
     const pinned = this.#plan(command, turn);
     if ("code" in pinned) {
-      turn.letters.push(letter);
-      refuse(letter, pinned, turn);
+      // The gateway has found it, or there would be no command: its registration is on its way here.
+      refuse(letter, pinned.code === "WORKFLOW_NOT_FOUND" ? unavailable(pinned.message) : pinned, turn);
       return undefined;
     }
     if (turn.bytes > TURN_BYTES_MAX) return "next-turn";
-    turn.letters.push(letter);
+    if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
+    if (letter.notifyEnd && letter.origin !== null) this.#ends.add(command.runId, letter.origin, letter.ref);
+    this.#begin(command, pinned, turn, seed);
+    if (letter.origin !== null) turn.reply(letter.origin, done(letter.ref, command.runId, false, 1));
+    return undefined;
+  }
+
+  /** Begins a run that nobody knows. */
+  #begin(command: StartRun, pinned: PinnedPlan, turn: Turn, seed: number): void {
     const decision = this.#decision(undefined, pinned.plan, turn, seed);
     const from = mark(turn);
     decide(decision, command);
     if (decision.run === undefined) throw new Error(`Starting ${command.runId} made no run.`);
-    const actor = actors.add(decision.run, pinned.plan, turn.position);
-    if (command.idempotencyKey !== "") keys.add(keyRow(command, turn.timeMs), turn.position);
-    if (letter.notifyEnd && letter.origin !== null) this.#ends.add(command.runId, letter.origin, letter.ref);
-    this.#settle(actor, turn, from);
-    if (letter.origin !== null) turn.reply(letter.origin, done(letter.ref, command.runId, false, 1));
-    return undefined;
+    this.#settle(this.#memory.actors.add(decision.run, pinned.plan, turn.position), turn, from);
   }
 
   /** The pinned plan of a start's workflow; pins it in this very turn the first time (DESIGN §6a). */
@@ -123,7 +216,7 @@ export class Decider {
     const pinned = this.#memory.plans.get(tenant, workflow, version);
     if (pinned !== undefined) return pinned;
     const found = this.#find(tenant, workflow, version);
-    if (found === undefined) return notHeardOf(command);
+    if (found === undefined) return workflowNotFound(command);
     const body = JSON.stringify(found.definition);
     if (Buffer.byteLength(body) > DEFINITION_BYTES_MAX) return workflowTooLarge(command);
     const event = {
@@ -133,7 +226,7 @@ export class Decider {
       version,
       body,
     } as const;
-    turn.pin(event);
+    turn.note(event);
     return this.#memory.plans.pin(event, turn.position);
   }
 
@@ -149,6 +242,8 @@ export class Decider {
       eventsLeft: COMMAND_EVENTS_MAX,
       bytesLeft: COMMAND_BYTES_MAX,
       advanceAsked: false,
+      canOrder: !this.#memory.ways.full,
+      roomAwaited: false,
       loadAsked: false,
     };
   }
@@ -185,8 +280,12 @@ export class Decider {
       case "ended":
         this.#end(actor, reaction.status, turn);
         return;
+      case "send":
+        this.#send(reaction.message, turn);
+        return;
       case "timer":
       case "advance":
+      case "await-room":
       case "load":
         return;
     }
@@ -265,29 +364,4 @@ function refuse(letter: Letter, refusal: Refusal, turn: Turn): void {
 function keyRow(command: StartRun, startedMs: number) {
   const { tenant, idempotencyKey, runId, inputHash } = command;
   return { tenant, key: idempotencyKey, runId, inputHash, startedMs };
-}
-
-/** The gateway has found it, or there would be no command: its registration is on its way to this process. */
-function notHeardOf({ workflow, version }: StartRun): Refusal {
-  return unavailable(`The shard has not heard of version ${version} of ${workflow} yet.`);
-}
-
-function workflowTooLarge({ workflow, version }: StartRun): Refusal {
-  return {
-    code: "WORKFLOW_INVALID",
-    field: "workflow",
-    message: `Version ${version} of ${workflow} has more than ${DEFINITION_BYTES_MAX} bytes of JSON.`,
-    fix: "Pass large data as the run's input, and register the workflow without it.",
-    retryDelayMs: 0,
-  };
-}
-
-function keyReused(command: StartRun): Refusal {
-  return {
-    code: "IDEMPOTENCY_KEY_REUSED",
-    field: "idempotency_key",
-    message: `The key ${command.idempotencyKey} started a run with another workflow or input.`,
-    fix: "Use a new key for new work, and the same workflow and input to repeat a call.",
-    retryDelayMs: 0,
-  };
 }

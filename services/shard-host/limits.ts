@@ -84,6 +84,25 @@ export const FULL_RETRY_MS = 500;
 /** How often a journal whose last append is unknown is opened again, until it opens. */
 export const REOPEN_RETRY_MS = 200;
 
+/** Messages to other runs that their receivers do not have yet: at some 500 bytes each, 10 MiB. */
+export const MESSAGES_WAITING_MAX = 20_000;
+/** Of one lane, so many messages are under way at once: with inline payloads, 32 MiB. */
+export const FLYING_MAX = 512;
+/** … and so many of one way: what a receiver cannot take it refuses all over again. */
+export const FLIGHT_MESSAGES_MAX = 64;
+/** Large payloads copied at a time for the runs that get them, each of at most 4 MiB. */
+export const COPIES_MAX = 4;
+/** Messages nobody answered are sent again: longer than a link waits for an answer itself. */
+export const UNANSWERED_MS = 10_000;
+/** After a flight that brought nothing; doubles up to the second. */
+export const RESEND_BACKOFF_MS = 25;
+export const RESEND_BACKOFF_MS_MAX = 2_000;
+/** What was heard of messages is journaled this late, so that one record serves many. Until then it may be sent again. */
+export const ACK_DELAY_MS = 50;
+/** Ways in one turn, some 12 bytes each. */
+export const ACKS_A_TURN_MAX = 1_024;
+/** Runs woken at a time when there is room for messages again (I7). */
+export const WOKEN_A_TIME_MAX = 256;
 /** Watchers of a run whose encoded state is no larger are told of every durable turn: reading it costs 1 ms at most. */
 export const WATCH_SMALL_BYTES = 64 * 1024;
 /** How fast larger ones are read for their watchers, all of them together: some 5 % of the loop. */

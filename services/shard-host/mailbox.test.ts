@@ -11,7 +11,7 @@ function letter(type: "start" | "pause" | "timer-due", tenant = "t") {
   const to = { tenant: tenantId(tenant), runId: RUN };
   const start: RunCommand = {
     ...{ type: "start", ...to, workflow: workflowName("w"), version: 1, input: json("1") },
-    ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+    ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
   };
   return internal(type === "start" ? start : type === "pause" ? { type, ...to, reason: "" } : { type, ...to });
 }

@@ -3,11 +3,11 @@
 // timers and other housekeeping take at most a quarter of a turn while others wait.
 import { FairQueue } from "@millrace/core/fairness/fair-queue.ts";
 import type { Origin } from "@millrace/link/link.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 
 /** A command and who hears of its outcome. */
 export interface Letter {
-  readonly command: RunCommand;
+  readonly command: ShardCommand;
   /** null = nobody (timers, housekeeping). */
   readonly origin: Origin | null;
   readonly ref: number;
@@ -74,14 +74,22 @@ export class Mailbox {
   }
 }
 
-function startLength({ command }: Letter): number {
-  return command.type === "start" && typeof command.input === "string" ? command.input.length : 0;
+/** Whether a command begins a run, by itself or in a message. */
+export function isStart(command: ShardCommand): boolean {
+  return command.type === "start" || (command.type === "message" && command.content?.type === "start");
 }
 
-function laneOf(command: RunCommand): "progress" | "start" | "house" {
+function startLength({ command }: Letter): number {
+  const start = command.type === "message" ? command.content : command;
+  return start?.type === "start" && typeof start.input === "string" ? start.input.length : 0;
+}
+
+function laneOf(command: ShardCommand): "progress" | "start" | "house" {
   switch (command.type) {
     case "start":
       return "start";
+    case "message":
+      return isStart(command) ? "start" : "progress";
     case "timer-due":
     case "advance":
       return "house";

@@ -9,6 +9,7 @@ import { BlobLoads } from "./blob-loads.ts";
 import { BlobTexts } from "./blob-texts.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
 import { Keys } from "./keys.ts";
+import { Ways } from "./outbox/ways.ts";
 import { Plans } from "./plans.ts";
 import { Timers } from "./timers.ts";
 
@@ -16,6 +17,7 @@ export interface ShardMemory {
   readonly plans: Plans;
   readonly actors: Actors;
   readonly keys: Keys;
+  readonly ways: Ways;
   readonly texts: BlobTexts;
   readonly loads: BlobLoads;
   readonly dispatch: Dispatch;
@@ -35,7 +37,8 @@ export function emptyMemory({ store, blobs, clock }: MemoryParts, holders: Reado
   const texts = new BlobTexts(blobs);
   const loads = new BlobLoads(texts, clock);
   const dispatch = new Dispatch(holders);
-  return { plans, actors, keys: new Keys(store), texts, loads, dispatch, timers: new Timers() };
+  const ways = new Ways(store);
+  return { plans, actors, keys: new Keys(store), ways, texts, loads, dispatch, timers: new Timers() };
 }
 
 /** What a standby has folded, for an owner to go on with: what only owners have begins empty. */

@@ -15,6 +15,7 @@ export function performTurn(turn: Turn, memory: ShardMemory, post: (letter: Lett
     else withdraw(order, memory, post);
   }
   for (const reaction of turn.reactions) if (reaction.type !== "dispatch") perform(reaction, memory, post);
+  memory.ways.room.rest(memory.actors);
   for (const [origin, { replies, ends }] of turn.outgoing) send(origin, replies, ends);
   memory.dispatch.announce();
 }
@@ -25,7 +26,7 @@ function withdraw(order: Withdrawal, { dispatch }: ShardMemory, post: (letter: L
 
 /** Performs one reaction: of a durable turn, or owed after a take-over, as dispatches always are here. */
 export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: Letter) => void): void {
-  const { actors, dispatch, loads, timers } = memory;
+  const { actors, dispatch, loads, timers, ways } = memory;
   switch (reaction.type) {
     case "dispatch": {
       const actor = actors.live.get(reaction.runId);
@@ -52,9 +53,15 @@ export function perform(reaction: Reaction, memory: ShardMemory, post: (letter: 
       if (actor !== undefined) loads.order(actor, reaction.blobs);
       return;
     }
+    case "await-room": {
+      const actor = actors.live.get(reaction.runId);
+      if (actor !== undefined) ways.room.push(actor);
+      return;
+    }
+    case "send":
     case "withdraw":
     case "ended":
-      // Both were turned into withdrawals and ends when they were decided, while the run was at hand.
+      // These were turned into messages, withdrawals and ends when they were decided, while the run was at hand.
       return;
   }
 }

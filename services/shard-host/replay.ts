@@ -10,6 +10,7 @@ import type { Store } from "@millrace/store/store.ts";
 import type { Actor } from "./actors.ts";
 import type { ShardMemory } from "./memory.ts";
 import { readPinnedRow } from "./pinned-row.ts";
+import { DEFINITION_PREFIX } from "./plans.ts";
 
 export class Replay {
   readonly memory: ShardMemory;
@@ -25,7 +26,8 @@ export class Replay {
   constructor(memory: ShardMemory, store: Store) {
     this.memory = memory;
     this.#ahead = store.aheadTo() > 0;
-    store.pinned((bytes) => readPinnedRow(bytes, (pinned) => memory.plans.restore(pinned)));
+    store.rows(DEFINITION_PREFIX, ({ bytes }) => readPinnedRow(bytes, (pinned) => memory.plans.restore(pinned)));
+    memory.ways.restore();
     const meta = store.meta();
     if (meta === null) return;
     const { position, chain, term, timeMs } = meta;
@@ -56,6 +58,11 @@ export class Replay {
         return;
       case "definition-pinned":
         this.memory.plans.pin(event, record.position);
+        return;
+      case "message-sent":
+      case "message-applied":
+      case "messages-acked":
+        this.memory.ways.replay(event, record.position);
         return;
       default:
         this.#runEvent(event, record);

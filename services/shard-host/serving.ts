@@ -11,6 +11,7 @@ import { Decider } from "./decider.ts";
 import type { EndWatch } from "./end-watch.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { adopted, emptyMemory, type ShardMemory } from "./memory.ts";
+import { Outbox } from "./outbox/outbox.ts";
 import { type Recovered, recover } from "./recovery.ts";
 import { Replay } from "./replay.ts";
 import { NotOwned, type ShardOptions } from "./shard-options.ts";
@@ -38,6 +39,7 @@ export interface Serving {
   readonly loop: TurnLoop;
   readonly timekeeper: Timekeeper;
   readonly checkpoints: CheckpointSchedule;
+  readonly outbox: Outbox;
 }
 
 /** Memory as the journal has it, and the way to write behind it. */
@@ -98,19 +100,35 @@ function claim(options: ShardOptions, commit: Commit): Promise<AppendOutcome> {
   });
 }
 
+/** Ends it; returns the turns that were under way. */
+export function endServing({ timekeeper, checkpoints, outbox, loop }: Serving): Turn[] {
+  timekeeper.end();
+  checkpoints.end();
+  outbox.end();
+  return loop.end();
+}
+
 function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal: Journal): Serving {
   const { options, mailbox, ends, watches } = parts;
   const { store, clock, observer } = options;
   const decider = new Decider(memory, options.findDefinition, ends, (runId) => watches.has(runId));
+  const wake = (): void => loop.wake();
+  const outbox = new Outbox({
+    ...{ memory, blobs: options.blobs, clock, submit: options.submit, wake },
+    post: (letter) => mailbox.push(letter),
+    unreadable: (reason) => observer.unreadable(reason),
+  });
   const loop: TurnLoop = new TurnLoop({
     memory,
     commit,
     decider,
+    outbox,
     mailbox,
     clock,
     observer,
     leased: options.leased,
     performed: (turn) => {
+      if (turn.sent.length > 0) outbox.send(turn.sent);
       if (turn.watched.size > 0) parts.tellWatchers(turn);
       timekeeper.arm();
       checkpoints.consider();
@@ -119,7 +137,7 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
     broken: parts.broken,
   });
   const hold = (quiet: () => void): void => loop.hold(quiet);
-  const timekeeper = new Timekeeper({ memory, store, mailbox, clock, commit, wake: () => loop.wake(), hold });
+  const timekeeper = new Timekeeper({ memory, store, mailbox, clock, commit, wake, hold });
   const scene = { memory, commit, store, journal, clock, hold };
   const checkpoints = new CheckpointSchedule({
     memory,
@@ -133,5 +151,5 @@ function compose(parts: ShardParts, memory: ShardMemory, commit: Commit, journal
         loop.wake();
       }),
   });
-  return { memory, commit, loop, timekeeper, checkpoints };
+  return { memory, commit, loop, timekeeper, checkpoints, outbox };
 }

@@ -1,6 +1,7 @@
 import type { Blobs } from "@millrace/blobs/blobs.ts";
 import type { Clock } from "@millrace/clock/clock.ts";
 import type { OpenJournal } from "@millrace/journal/journal.ts";
+import type { Shards } from "@millrace/link/link.ts";
 import type { ShardId } from "@millrace/model/ids.ts";
 import type { Store } from "@millrace/store/store.ts";
 import type { FindDefinition } from "./decider.ts";
@@ -16,6 +17,8 @@ export interface ShardOptions {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly findDefinition: FindDefinition;
+  /** The shards of all runs, this one included: where messages of its runs go. Each envelope is answered to the origin. */
+  readonly submit: Shards["submit"];
   /** Whether nobody else can own the shard at this instant. Where only one process can have the journal: always. */
   readonly leased: () => boolean;
   /** null = no other process can ever own it. */

@@ -7,7 +7,7 @@ import type { Envelope, ListPage, ListQuery, Origin, RunView, Watching } from "@
 import type { LocalShard } from "@millrace/link/local-shard.ts";
 import { type Position, position, type RunId, type TenantId, type Term, term } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { Actor } from "./actors.ts";
 import { ShardTasks } from "./dispatch/shard-tasks.ts";
 import { EndWatch, type EndWatcher } from "./end-watch.ts";
@@ -19,7 +19,7 @@ import { type Answer, listRuns, readRun } from "./reads.ts";
 import { diskFull, unavailable } from "./refusals.ts";
 import type { Replay } from "./replay.ts";
 import { runEnd } from "./run-end.ts";
-import { adopt, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
+import { adopt, endServing, type ReadBack, readBack, type Serving, type ShardParts, takeOver } from "./serving.ts";
 import { NotOwned, type ShardOptions } from "./shard-options.ts";
 import type { Turn } from "./turn.ts";
 import type { LostOutcome } from "./turn-loop.ts";
@@ -86,6 +86,7 @@ export class Shard implements LocalShard {
       mailbox: this.#mailbox.size,
       actors: memory?.actors.live.size ?? 0,
       overlayBytes: memory?.actors.overlayBytes ?? 0,
+      messages: memory?.ways.waiting ?? 0,
       journalBytes: this.#journal?.bytes() ?? 0,
       waiting: memory?.dispatch.waiting() ?? new Map(),
     };
@@ -225,6 +226,7 @@ export class Shard implements LocalShard {
     serving.memory.dispatch.holdBack();
     for (const began of [...this.#began]) began(this.#term);
     serving.timekeeper.takeOver();
+    serving.outbox.takeOver();
     // What was replayed is not in the store yet, and perhaps nothing will happen for long.
     serving.checkpoints.consider();
     for (const runId of this.#ends.runs()) this.#tellEnd(serving, runId);
@@ -299,9 +301,7 @@ export class Shard implements LocalShard {
 
   /** Returns the turns that were under way. */
   #endServing(serving: Serving): Turn[] {
-    serving.timekeeper.end();
-    serving.checkpoints.end();
-    const lost = serving.loop.end();
+    const lost = endServing(serving);
     this.#servingEnded();
     return lost;
   }
@@ -321,7 +321,7 @@ export class Shard implements LocalShard {
     for (const letter of this.#mailbox.drain()) refuse(letter, refusal);
   }
 
-  #refusal(command: RunCommand): Refusal | null {
+  #refusal(command: ShardCommand): Refusal | null {
     if (this.#isStopping) return STOPPING;
     switch (this.#phase.type) {
       case "full":
@@ -382,6 +382,8 @@ export interface ShardLoad {
   readonly actors: number;
   readonly overlayBytes: number;
   readonly journalBytes: number;
+  /** Messages to other runs that wait for their receivers. */
+  readonly messages: number;
   /** Tasks waiting for a worker, by type. */
   readonly waiting: ReadonlyMap<string, number>;
 }

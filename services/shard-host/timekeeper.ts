@@ -99,11 +99,12 @@ export class Timekeeper {
   }
 
   #nextWindow(): void {
-    const { timers, actors } = this.#scene.memory;
+    const { timers, actors, ways } = this.#scene.memory;
     const fromMs = timers.windowMs;
     timers.windowMs = Math.max(fromMs, this.#scene.clock.nowMs() + TIMER_WINDOW_MS);
     // Of runs in memory the store may not know the next timer.
     for (const actor of actors.live.values()) if (actor.armedMs > fromMs) timers.arm(actor, actor.armedMs);
+    for (const waiting of ways.room.dueAfter(fromMs)) if (waiting.dueMs <= timers.windowMs) timers.push(waiting);
     this.arm();
     this.#readWindow({ dueMs: fromMs, runId: LAST_RUN_ID, tenant: NO_TENANT });
   }

@@ -16,6 +16,7 @@ import type { Decider } from "./decider.ts";
 import { OVERLAY_BYTES_MAX, SEND_AT_ONCE_COMMANDS, TURN_BYTES_MAX, TURN_CLOCK_CHECK, TURN_MS_MAX } from "./limits.ts";
 import type { Letter, Mailbox } from "./mailbox.ts";
 import type { ShardMemory } from "./memory.ts";
+import type { Outbox } from "./outbox/outbox.ts";
 import { internal, performTurn } from "./reactions.ts";
 import type { ShardObserver } from "./shard-options.ts";
 import { Turn } from "./turn.ts";
@@ -27,6 +28,7 @@ export interface LoopScene {
   readonly memory: ShardMemory;
   readonly commit: Commit;
   readonly decider: Decider;
+  readonly outbox: Pick<Outbox, "acksDue" | "takeAcks">;
   readonly mailbox: Mailbox;
   readonly clock: Clock;
   readonly observer: ShardObserver;
@@ -126,10 +128,11 @@ export class TurnLoop {
   }
 
   #decide(): void {
-    const { mailbox, clock, decider, memory } = this.#scene;
+    const { mailbox, clock, decider, memory, outbox } = this.#scene;
     this.#more = this.#waits;
-    if (!this.#more) return;
+    if (!this.#more && !outbox.acksDue) return;
     const turn = (this.#open ??= this.#newTurn());
+    if (turn.bytes <= TURN_BYTES_MAX) outbox.takeAcks((acked) => decider.acknowledge(acked, turn));
     const seed = clock.random32();
     const intake = !memory.actors.room.full && memory.actors.overlayBytes < OVERLAY_BYTES_MAX;
     const untilMs = clock.monotonicMs() + TURN_MS_MAX;

@@ -4,9 +4,10 @@ import { RECORD_BODY_BYTES_MAX } from "@millrace/journal/record.ts";
 import type { Origin, Reply, RunEnd } from "@millrace/link/link.ts";
 import type { Position, RunId } from "@millrace/model/ids.ts";
 import type { Reaction } from "@millrace/model/reaction.ts";
-import type { DefinitionPinned, RunEvent } from "@millrace/model/run-events.ts";
+import type { RunEvent, ShardEvent } from "@millrace/model/run-events.ts";
 import type { Actor, DispatchedTask } from "./actors.ts";
 import type { Letter } from "./mailbox.ts";
+import type { Sent } from "./outbox/outbox.ts";
 
 /** A run whose tasks are taken back. */
 export interface Withdrawal {
@@ -30,6 +31,8 @@ export class Turn {
   readonly reactions: Reaction[] = [];
   /** What the dispatcher is to do once the turn is durable, in the order it was decided. */
   readonly dispatches: (DispatchedTask | Withdrawal)[] = [];
+  /** What its runs tell others. */
+  readonly sent: Sent[] = [];
   readonly letters: Letter[] = [];
   /** Runs it touched that somebody watches. */
   readonly watched = new Set<RunId>();
@@ -61,8 +64,8 @@ export class Turn {
     return this.letters.length === 0 && this.#bytes === 0;
   }
 
-  /** Puts a definition into the record, before the run that first uses it. */
-  pin(event: DefinitionPinned): void {
+  /** Puts something of the shard's own into the record: a definition before the run that first uses it, a message sent. */
+  note(event: ShardEvent): void {
     this.#append(encodeEvents([event], 0, this.timeMs));
   }
 

@@ -1,4 +1,5 @@
 // What a run of seeds has exercised, by kind. A kind that never occurred means that the simulation is blind there.
+import type { JournalEvent } from "@millrace/model/run-events.ts";
 
 /** Everything that must occur at least once in a thousand seeds. */
 export const KINDS = [
@@ -11,8 +12,15 @@ const EVENT_KINDS = [
   ...["run-started", "step-scheduled", "step-completed", "attempt-failed", "attempt-cancelled", "step-fanned-out"],
   ...["step-joined", "step-skipped", "step-evaluated", "step-faulted", "step-sleeping", "step-woke", "step-waiting"],
   ...["signal-received", "signal-taken", "run-paused", "run-resumed", "cancel-requested", "run-ended", "run-retried"],
-  ...["shard-claimed", "definition-pinned"],
+  ...["shard-claimed", "definition-pinned", "child-ordered", "message-sent", "message-applied", "messages-acked"],
 ].map((name) => `event: ${name}`);
+
+const MESSAGE_KINDS = [
+  ...["start-child", "stop-child", "child-started", "child-refused", "child-ended"].map((name) => `message: ${name}`),
+  ...["done", "repeated", "SHARD_OVERLOADED", "SHARD_UNAVAILABLE", "DISK_FULL"].map(
+    (name) => `message answered: ${name}`,
+  ),
+];
 
 const FAULT_KINDS = [
   ...["crash before a write", "crash in a write", "crash after a write", "crash before a slice", "crash after a slice"],
@@ -21,6 +29,7 @@ const FAULT_KINDS = [
   ...["append unknown, not written", "append stale", "append full", "claim unknown", "disk full", "acks slow"],
   ...["store full", "store failed", "clock back", "clock forward", "usurped", "graceful stop"],
   ...["worker died", "worker reconnected", "worker silent", "worker drained"],
+  ...["message lost", "message twice", "message late", "answer lost", "answer twice", "answer late"],
   ...["result twice", "result late", "result never", "result of another's attempt", "blob of a result"],
   ...["blob unreadable", "blob slow", "blob lost"],
 ].map((name) => `fault: ${name}`);
@@ -30,13 +39,24 @@ const ANSWER_KINDS = [
   ...["RUN_NOT_PAUSED", "SIGNAL_BUFFER_FULL", "SHARD_OVERLOADED", "SHARD_UNAVAILABLE", "DISK_FULL", "end told"],
 ].map((name) => `answer: ${name}`);
 
-export const REQUIRED: readonly string[] = [...KINDS, ...EVENT_KINDS, ...FAULT_KINDS, ...ANSWER_KINDS];
+export const REQUIRED: readonly string[] = [
+  ...KINDS,
+  ...EVENT_KINDS,
+  ...MESSAGE_KINDS,
+  ...FAULT_KINDS,
+  ...ANSWER_KINDS,
+];
 
 export class Coverage {
   readonly #counts = new Map<string, number>();
 
   count(kind: string, times = 1): void {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + times);
+  }
+
+  event(event: JournalEvent): void {
+    this.count(`event: ${event.type}`);
+    if (event.type === "message-sent") this.count(`message: ${event.message.type}`);
   }
 
   get counts(): ReadonlyMap<string, number> {

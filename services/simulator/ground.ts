@@ -22,6 +22,14 @@ export function ground(world: World): Ground {
     blobTap: () => ({ reading: (runId, ref) => world.chaos.blobRead(runId, ref) }),
     journalTap: (server, shard) => journalTap(world, server, shard, disk(shard)),
     storeTap: (server, shard) => storeTap(world, server, shard),
+    linkTap: () => ({
+      message: () => world.chaos.passage("message"),
+      answer: () => world.chaos.passage("answer"),
+      answered: (reply) => {
+        const answer = reply.type === "refused" ? reply.refusal.code : reply.repeated ? "repeated" : "done";
+        world.coverage.count(`message answered: ${answer}`);
+      },
+    }),
     sliceOutcome: () => world.chaos.sliceOutcome(),
     resultAnswered: (command, reply) => {
       const call = { ref: world.nextRef(), command, notifyEnd: false, sentAt: world.sentAt(command) };

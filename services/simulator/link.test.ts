@@ -33,7 +33,7 @@ const SUBJECTS = { shard: (id: number) => `m.shard.${id}`, owner: "m.owner" };
 function step(name: string, needs: readonly string[]): StepDefinition {
   return {
     ...{ name, uses: "work", kind: "task", needs, if: null, forEach: null, maxConcurrency: 100, with: null },
-    ...{ hasWith: false, attemptTimeoutMs: 300_000, stepTimeoutMs: 0 },
+    ...{ hasWith: false, child: null, attemptTimeoutMs: 300_000, stepTimeoutMs: 0 },
     retry: { maxAttempts: 5, initialDelayMs: 500, maxDelayMs: 60_000, multiplier: 2 },
   };
 }
@@ -65,6 +65,7 @@ class Cluster {
     const shard = new Shard({
       ...{ id: SHARD, node: name, blobs: this.#blobs, clock, findDefinition: () => registered, leased: () => true },
       openJournal: () => openMemoryJournal(this.log, clock),
+      submit: () => {},
       terms: { mayClaim: () => true, lost() {} },
       store: openMemoryStore({ disk: this.#disk, soon: (callback) => clock.soon(callback) }),
       observer: {
@@ -104,7 +105,7 @@ class Cluster {
     const runId = mintRunId(this.clock.nowMs(), slot(7), ++this.#minted, 0);
     return {
       ...{ type: "start", runId, tenant: TENANT, workflow: FLOW, version: 1, input: json("1"), idempotencyKey: "" },
-      ...{ inputHash: "", traceparent: "" },
+      ...{ inputHash: "", traceparent: "", parent: null },
     };
   }
 }

@@ -3,6 +3,7 @@ import type { Prng } from "@millrace/clock/prng.ts";
 import type { Definition, StepDefinition, Template } from "@millrace/model/definition.ts";
 import { workflowName } from "@millrace/model/ids.ts";
 import { between, pick, pickAny, weighted } from "./choice.ts";
+import { randomChild } from "./random-child.ts";
 
 /** The task types the simulated workers serve. */
 export const TASK_TYPES = ["t.a", "t.b", "t.c"] as const;
@@ -11,11 +12,11 @@ export const SIGNAL_NAMES = ["go", "ok"] as const;
 
 const STEPS_MAX = 6;
 
-/** A definition that passes every check; its runs take inputs of {@link randomInput}. */
-export function randomDefinition(prng: Prng, name: string): Definition {
+/** A definition that passes every check; its runs take inputs of {@link randomInput}, and may start the `callable` ones. */
+export function randomDefinition(prng: Prng, name: string, callable: readonly string[]): Definition {
   const steps: StepDefinition[] = [];
   const count = between(prng, 1, STEPS_MAX);
-  for (let ordinal = 0; ordinal < count; ordinal++) steps.push(randomStep(prng, ordinal, steps));
+  for (let ordinal = 0; ordinal < count; ordinal++) steps.push(randomStep(prng, ordinal, steps, callable));
   const passed = prng.chance(0.3) ? pickAny(prng, steps) : undefined;
   return {
     name: workflowName(name),
@@ -35,6 +36,7 @@ export function momentaryDefinition(name: string): Definition {
     kind: "transform",
     with: "${input}",
     hasWith: true,
+    child: null,
   } as const;
   return { name: workflowName(name), triggers: [], steps: [step], output: null, hasOutput: false, timeoutMs: 0 };
 }
@@ -57,13 +59,19 @@ function plainStep(name: string, needs: readonly string[]): StepDefinition {
     maxConcurrency: 100,
     with: null,
     hasWith: false,
+    child: null,
     attemptTimeoutMs: 300_000,
     stepTimeoutMs: 0,
     retry: { maxAttempts: 5, initialDelayMs: 500, maxDelayMs: 60_000, multiplier: 2 },
   };
 }
 
-function randomStep(prng: Prng, ordinal: number, earlier: readonly StepDefinition[]): StepDefinition {
+function randomStep(
+  prng: Prng,
+  ordinal: number,
+  earlier: readonly StepDefinition[],
+  callable: readonly string[],
+): StepDefinition {
   const needs = earlier.map((step) => step.name).filter(() => prng.chance(0.45));
   const plain = { ...plainStep(`s${ordinal}`, needs), if: randomCondition(prng, needs) };
   const kind = weighted(prng, [
@@ -72,12 +80,15 @@ function randomStep(prng: Prng, ordinal: number, earlier: readonly StepDefinitio
     ["transform", 3],
     ["sleep", 3],
     ["signal", 3],
+    ["child", callable.length === 0 ? 0 : 5],
   ]);
   switch (kind) {
     case "task":
       return { ...plain, ...randomTask(prng), ...randomWith(prng, needs) };
     case "items":
       return { ...plain, ...randomTask(prng), forEach: "input.items", maxConcurrency: between(prng, 1, 5) };
+    case "child":
+      return { ...plain, ...randomChild(prng, callable) };
     case "transform":
       return { ...plain, uses: "transform", kind: "transform", with: randomTemplate(prng, needs), hasWith: true };
     case "sleep":
@@ -90,6 +101,7 @@ function randomStep(prng: Prng, ordinal: number, earlier: readonly StepDefinitio
         kind: "signal",
         with: { name: pick(prng, SIGNAL_NAMES) },
         hasWith: true,
+        child: null,
         stepTimeoutMs,
       };
     }

@@ -8,6 +8,7 @@ export const ONCE_FAILED: readonly { readonly seed: number; readonly found: stri
   { seed: 10, found: "A stop never came to an end when an append failed on the way." },
   { seed: 15, found: "A joined output with blobs was read before these were loaded." },
   { seed: 34, found: "Timers behind the window of a run that stays in memory were lost." },
+  { seed: 83, found: "Runs that waited for room for messages took the room of the children whose starts waited." },
   {
     seed: 159,
     found: "A result was settled and not recorded, because another worker was given its attempt meanwhile.",

@@ -15,6 +15,7 @@ import { Shard } from "@millrace/shard-host/shard.ts";
 import type { ShardObserver } from "@millrace/shard-host/shard-options.ts";
 import { type MemoryDisk, openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { SliceOutcome } from "@millrace/store/store.ts";
+import { FaultyLink, type LinkTap } from "./faults/faulty-link.ts";
 import { type BlobTap, TappedBlobs } from "./faults/tapped-blobs.ts";
 import { type JournalTap, TappedJournal } from "./faults/tapped-journal.ts";
 import { type StoreTap, TappedStore } from "./faults/tapped-store.ts";
@@ -35,6 +36,7 @@ export interface Ground {
   blobTap(): BlobTap;
   journalTap(server: Server, shard: number): JournalTap;
   storeTap(server: Server, shard: number): StoreTap;
+  linkTap(): LinkTap;
   sliceOutcome(): SliceOutcome;
   observer(server: Server, shard: number): ShardObserver;
   /** A result the hub handed in was answered. */
@@ -50,11 +52,13 @@ export class Server {
   /** Another process has its journals: it may read and ask, and must find out by itself. */
   isUsurped = false;
   isDead = false;
+  readonly #link: FaultyLink;
 
   private constructor(ground: Ground, serial: number, clock: GatedClock, registry: JournaledRegistry) {
     this.serial = serial;
     this.clock = clock;
     this.registry = registry;
+    this.#link = new FaultyLink((origin, batch) => this.node.submit(origin, batch), clock, ground.linkTap());
     this.node = new Node(ground.disks.map((disk, index) => this.#shard(ground, disk, index)));
     this.hub = new TaskHub(overheard(this, ground), clock);
     this.node.connect(this.hub);
@@ -94,6 +98,7 @@ export class Server {
       store: new TappedStore(inner, ground.storeTap(this, index)),
       blobs: new TappedBlobs(ground.blobs, ground.blobTap(), clock),
       clock,
+      submit: (origin, batch) => this.#link.submit(origin, batch),
       findDefinition: (tenant, name, version) => this.registry.get(tenant, name, version),
       leased: () => true,
       terms: null,
@@ -114,7 +119,7 @@ function overheard({ node }: Server, ground: Ground): HubShards {
         replied(replies) {
           for (const reply of replies) {
             const command = commands.get(reply.ref);
-            if (command !== undefined) ground.resultAnswered(command, reply);
+            if (command !== undefined && command.type !== "message") ground.resultAnswered(command, reply);
           }
           origin.replied(replies);
         },

@@ -11,6 +11,7 @@ import { nextDueMs } from "@millrace/core/run/due.ts";
 import { slotOfRun } from "@millrace/core/run-id.ts";
 import { WORKERS_BACK_MS } from "@millrace/gateway/tasks/worker-link.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
+import type { Definition } from "@millrace/model/definition.ts";
 import { type Position, type RunId, SLOT_COUNT, tenantId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
 import { MemoryDisk } from "@millrace/store/memory/memory-store.ts";
@@ -40,6 +41,7 @@ const ROUND_MS = 1_000;
 /** How late a timer may be acted upon once there is calm. */
 const TIMER_LATE_MS_MAX = 15_000;
 const STEPS_MAX = 3_000_000;
+const FLOWS: readonly string[] = workflowNames(3);
 const TENANTS = [tenantId("acme"), tenantId("globex")] as const;
 
 interface Crash {
@@ -85,8 +87,7 @@ export class World implements Scene, Victim {
       (seen) => this.#note(seen),
     );
     this.chaos = new Chaos(this, this.#prng.fork());
-    const flows = workflowNames(3);
-    this.#clients = TENANTS.map((tenant) => new Client(this, this.#prng.fork(), tenant, flows));
+    this.#clients = TENANTS.map((tenant) => new Client(this, this.#prng.fork(), tenant, FLOWS));
     const types = [TASK_TYPES, TASK_TYPES.slice(0, 2), TASK_TYPES.slice(1)];
     this.#workers = types.map((taskTypes, index) => new Worker(this, this.#prng.fork(), `w${index}`, taskTypes));
   }
@@ -97,16 +98,11 @@ export class World implements Scene, Victim {
     this.chaos.begin();
     this.#rounds();
     for (let step = 0; this.#phase !== "over" && this.jury.verdict === null; step++) {
-      if (step > STEPS_MAX) this.jury.blame(new Violation("progress", "the world does not come to an end"));
+      if (step > STEPS_MAX) this.#stuck("the world does not come to an end");
       try {
         this.clock.step();
       } catch (error: unknown) {
-        this.jury.blame(
-          new Violation(
-            "progress",
-            `the process threw ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
-          ),
-        );
+        this.#stuck(`the process threw ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
       }
       await drain();
       this.jury.follow();
@@ -116,11 +112,11 @@ export class World implements Scene, Victim {
     return this.jury.verdict;
   }
 
-  /** Durable runs of the clients; bursts do not count. */
+  /** Durable runs of the clients; bursts and children do not count. */
   get runs(): number {
     let count = 0;
     for (const { state } of this.jury.truth.runs.values())
-      if (state.tenant !== NOISY && state.tenant !== QUIET) count++;
+      if (state.tenant !== NOISY && state.tenant !== QUIET && state.parent === null) count++;
     return count;
   }
 
@@ -191,7 +187,7 @@ export class World implements Scene, Victim {
     server.hub.stop();
     server.node.stop().then(
       () => this.#stopped(server),
-      (error: unknown) => this.jury.blame(new Violation("progress", `a stop failed: ${String(error)}`)),
+      (error: unknown) => this.#stuck(`a stop failed: ${String(error)}`),
     );
   }
 
@@ -208,10 +204,10 @@ export class World implements Scene, Victim {
 
   register(): void {
     const tenant = pickAny(this.#prng, TENANTS);
-    const name = pickAny(this.#prng, workflowNames(3));
+    const name = pickAny(this.#prng, FLOWS);
     if (this.#server === null || tenant === undefined || name === undefined) return;
     this.coverage.count("command: register");
-    void this.#server.registry.register(tenant, randomDefinition(this.#prng, name), "");
+    void this.#server.registry.register(tenant, this.#flow(name), "");
   }
 
   lostBlob(runId: RunId): void {
@@ -244,15 +240,19 @@ export class World implements Scene, Victim {
   /** As a supervisor would: tries again. */
   #bootFailed(error: unknown): void {
     this.trace(`a process could not begin: ${String(error)}`);
-    if (this.#phase === "calm") this.jury.blame(new Violation("progress", `a process cannot begin: ${String(error)}`));
+    if (this.#phase === "calm") this.#stuck(`a process cannot begin: ${String(error)}`);
     this.crash("crash in recovery", 0);
   }
 
   async #register(server: Server): Promise<void> {
     for (const tenant of TENANTS)
-      for (const name of workflowNames(3))
-        await server.registry.register(tenant, randomDefinition(this.#prng, name), "");
+      for (const name of FLOWS) await server.registry.register(tenant, this.#flow(name), "");
     for (const tenant of [NOISY, QUIET]) await server.registry.register(tenant, momentaryDefinition(MOMENTARY), "");
+  }
+
+  /** Flows start those behind them. */
+  #flow(name: string): Definition {
+    return randomDefinition(this.#prng, name, FLOWS.slice(FLOWS.indexOf(name) + 1));
   }
 
   async #die({ name, bytesKept }: Crash): Promise<void> {
@@ -279,9 +279,7 @@ export class World implements Scene, Victim {
     if (server.isDead || !this.#isStopping) return;
     const unanswered = this.#clients.flatMap((client) => client.line?.unanswered ?? []);
     for (const { ref, command } of unanswered)
-      this.jury.blame(
-        new Violation("progress", `a process stopped and left call ${ref} (${command.type}) without an answer`),
-      );
+      this.#stuck(`a process stopped and left call ${ref} (${command.type}) without an answer`);
     this.crash("crash at rest", 0);
   }
 
@@ -311,22 +309,26 @@ export class World implements Scene, Victim {
     if (this.#server === null) return;
     for (const [shard, host] of this.#server.node.shards.entries()) {
       this.see({ type: "load", shard, load: host.load });
-      if (host.state.type === "broken")
-        this.jury.blame(new Violation("progress", `shard ${shard} is broken: ${host.state.reason}`));
+      if (host.state.type === "broken") this.#stuck(`shard ${shard} is broken: ${host.state.reason}`);
     }
   }
 
   #note(seen: Observation): void {
-    if (seen.type === "event") this.coverage.count(`event: ${seen.event.type}`);
+    if (seen.type === "event") this.coverage.event(seen.event);
     if (seen.type === "record")
       this.trace(`shard ${seen.shard} record ${seen.record.position} of term ${seen.record.term}`);
-    if (seen.type === "event" && "runId" in seen.event) this.log.add(seen.event);
+    if (seen.type === "event" && ("runId" in seen.event || "message" in seen.event || "lane" in seen.event))
+      this.log.add(seen.event);
     if (seen.type === "end") this.coverage.count("answer: end told");
     if (seen.type !== "reply") return;
     const { reply, call } = seen;
     const answer = reply.type === "refused" ? reply.refusal.code : reply.repeated ? "repeated" : "done";
     this.coverage.count(`answer: ${answer}`);
     this.trace(`call ${call.ref} ${call.command.type} ${call.command.runId}: ${answer}`);
+  }
+
+  #stuck(problem: string): void {
+    this.jury.blame(new Violation("progress", problem));
   }
 
   // Phases.
@@ -341,8 +343,7 @@ export class World implements Scene, Victim {
   }
 
   #trouble(): void {
-    if (this.clock.monotonicMs() > TROUBLE_MS_MAX)
-      this.jury.blame(new Violation("progress", `only ${this.runs} runs began in ${TROUBLE_MS_MAX} ms`));
+    if (this.clock.monotonicMs() > TROUBLE_MS_MAX) this.#stuck(`only ${this.runs} runs began in ${TROUBLE_MS_MAX} ms`);
     if (this.runs < RUNS_MIN || this.coverage.total("fault") < FAULTS_MIN) return;
     this.trace("calm begins");
     this.#phase = "calm";
@@ -356,18 +357,19 @@ export class World implements Scene, Victim {
     const live = [...this.jury.truth.runs].filter(([, { state }]) => state.endedMs === 0);
     const server = this.#server;
     if (server === null || this.#isStopping) return;
-    if (live.length === 0) return this.#rest(server);
+    const messages = this.jury.truth.ways.unapplied;
+    if (live.length === 0 && messages === 0) return this.#rest(server);
     tidyUp(this, server, this.jury.truth, this.#round);
     const nowMs = this.clock.nowMs();
     const isSettled = this.clock.monotonicMs() - Math.max(this.#upSinceMs, this.#calmSinceMs) > 2 * TIMER_LATE_MS_MAX;
     for (const [runId, { state, plan }] of live) {
       const dueMs = nextDueMs(state, plan);
       if (isSettled && dueMs > 0 && nowMs - dueMs > TIMER_LATE_MS_MAX)
-        this.jury.blame(new Violation("progress", `run ${runId} (${state.status}) was due ${nowMs - dueMs} ms ago`));
+        this.#stuck(`run ${runId} (${state.status}) was due ${nowMs - dueMs} ms ago`);
     }
     if (this.clock.monotonicMs() - this.#calmSinceMs < CALM_MS_MAX) return;
     const stuck = live.map(([runId, { state }]) => `${runId} ${state.status} ${JSON.stringify(state.steps)}`);
-    this.jury.blame(new Violation("progress", `${stuck.length} runs do not end: ${stuck[0] ?? ""}`));
+    this.#stuck(`${stuck.length} runs do not end, ${messages} messages do not arrive: ${stuck[0] ?? ""}`);
   }
 
   /** Everything has ended: watchers are told that, however slow they are. */
@@ -379,7 +381,7 @@ export class World implements Scene, Victim {
       for (const { runId, last } of client.watched) {
         const run = this.jury.truth.runs.get(runId);
         if (last === null || run?.versions.get(run.position)?.bytes.equals(last.bytes) !== true)
-          this.jury.blame(new Violation("progress", `a watcher of run ${runId} was never told its last state`));
+          this.#stuck(`a watcher of run ${runId} was never told its last state`);
       }
     this.#end(server);
   }
@@ -388,11 +390,8 @@ export class World implements Scene, Victim {
     this.#phase = "over";
     for (const client of this.#clients)
       for (const call of [...(client.line?.unanswered ?? []), ...(client.line?.waiting ?? [])])
-        this.jury.blame(
-          new Violation(
-            "progress",
-            `process ${server.serial} never answered call ${call.ref} (${call.command.type} of ${call.command.runId})`,
-          ),
+        this.#stuck(
+          `process ${server.serial} never answered call ${call.ref} (${call.command.type} of ${call.command.runId})`,
         );
     this.see({ type: "over" });
   }

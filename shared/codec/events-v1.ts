@@ -3,7 +3,8 @@
 //   1 run-started · 2 step-scheduled · 3 step-completed · 4 attempt-failed · 5 attempt-cancelled · 6 step-fanned-out
 //   7 step-joined · 8 step-skipped · 9 step-evaluated · 10 step-faulted · 11 step-sleeping · 12 step-woke
 //   13 step-waiting · 14 signal-received · 15 signal-taken · 16 run-paused · 17 run-resumed · 18 cancel-requested
-//   19 run-ended · 20 run-retried · 30 shard-claimed · 31 definition-pinned
+//   19 run-ended · 20 run-retried · 21 child-ordered · 30 shard-claimed · 31 definition-pinned
+//   32 message-sent · 33 message-applied · 34 messages-acked (messages-v1.ts)
 // Times are stored as distances from the record's time (DESIGN §5: smaller by 8 bytes each); 0 stands for "never" and is null.
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import type {
@@ -16,7 +17,8 @@ import type {
   StepCompleted,
   StepScheduled,
 } from "@millrace/model/run-events.ts";
-import type { EndStatus } from "@millrace/model/run-state.ts";
+import { isMessageCode, nextMessageEvent, nextParent, parentValue, pushMessageEvent } from "./messages-v1.ts";
+import { endStatus } from "./statuses.ts";
 import {
   CodecError,
   failureValue,
@@ -48,7 +50,7 @@ function push(out: Value[], event: JournalEvent, atMs: number): void {
   switch (event.type) {
     case "run-started":
       out.push(1, event.runId, event.tenant, event.workflow, event.version, payloadValue(event.input));
-      out.push(event.idempotencyKey, event.inputHash, event.traceparent, event.stepCount);
+      out.push(event.idempotencyKey, event.inputHash, event.traceparent, event.stepCount, parentValue(event.parent));
       return;
     case "step-scheduled":
       out.push(2, event.runId, event.step, event.item, event.attempt, nullableInputValue(event.input));
@@ -75,6 +77,10 @@ function push(out: Value[], event: JournalEvent, atMs: number): void {
     case "definition-pinned":
       out.push(31, event.tenant, event.workflow, event.version, event.body);
       return;
+    case "message-sent":
+    case "message-applied":
+    case "messages-acked":
+      return pushMessageEvent(out, event);
     default:
       return pushRare(out, event, atMs);
   }
@@ -125,6 +131,10 @@ function pushRare(out: Value[], event: RareEvent, atMs: number): void {
     case "run-retried":
       out.push(20, id, event.epoch, event.requestId);
       return;
+    case "child-ordered":
+      out.push(21, id, event.step, event.item, event.attempt, nullableInputValue(event.input));
+      out.push(event.child, event.workflow, event.version);
+      return;
   }
 }
 
@@ -145,6 +155,7 @@ function next(from: ValueReader, atMs: number): JournalEvent {
       version: from.number(),
       body: from.string(),
     };
+  if (isMessageCode(code)) return nextMessageEvent(code, from);
   return code <= 5 ? nextHot(code, from, atMs) : nextRare(code, from, atMs);
 }
 
@@ -163,6 +174,7 @@ function nextHot(code: number, from: ValueReader, atMs: number): JournalEvent {
         inputHash: from.string(),
         traceparent: from.string(),
         stepCount: from.number(),
+        parent: nextParent(from),
       };
     case 2:
       return {
@@ -257,6 +269,18 @@ function nextRare(code: number, from: ValueReader, atMs: number): JournalEvent {
       };
     case 20:
       return { type: "run-retried", runId: id, epoch: from.number(), requestId: from.string() };
+    case 21:
+      return {
+        type: "child-ordered",
+        runId: id,
+        step: from.number(),
+        item: from.number(),
+        attempt: from.number(),
+        input: from.nullableInput(),
+        child: runId(from.string()),
+        workflow: workflowName(from.string()),
+        version: from.number(),
+      };
     default:
       throw new CodecError(`There is no event ${code}.`);
   }
@@ -268,17 +292,4 @@ function distance(ms: number, atMs: number): Value {
 
 function instant(from: ValueReader, atMs: number): number {
   return from.isNull() ? 0 : from.number() + atMs;
-}
-
-function endStatus(text: string): EndStatus {
-  switch (text) {
-    case "completed":
-    case "failed":
-    case "cancelled":
-    case "timed-out":
-    case "terminated":
-      return text;
-    default:
-      throw new CodecError(`There is no end status ${text}.`);
-  }
 }

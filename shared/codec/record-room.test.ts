@@ -11,7 +11,7 @@ import { describe, expect, it } from "vitest";
 import { encodeEvents } from "./events-v1.ts";
 
 const NOW_MS = 1_767_225_600_000;
-const TO = { tenant: tenantId("t"), runId: runId("0zzzzzzzzzzzzzzzzzzz") };
+const TO = { tenant: tenantId("t".repeat(64)), runId: runId("0zzzzzzzzzzzzzzzzzzz") };
 
 /** JSON of exactly the most bytes an inline payload has: an object whose `x` is made of characters of so many bytes. */
 function largest(character: string): Json {
@@ -26,7 +26,7 @@ function bytesOf(steps: readonly StepDefinition[], outcome: TaskOutcome, logs: J
   const plan = makePlan([makeStep("a", {}), ...steps], { all: "${steps.a.output.x}" });
   const start: RunCommand = {
     ...{ type: "start", ...TO, workflow: workflowName("w"), version: 1, input: json("{}") },
-    ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+    ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
   };
   const first = makeDecision(plan, undefined, { nowMs: NOW_MS, seed: 1 });
   decide(first, start);
@@ -34,7 +34,10 @@ function bytesOf(steps: readonly StepDefinition[], outcome: TaskOutcome, logs: J
   const token = { runId: TO.runId, epoch: 1, step: 0, item: -1, attempt: 1 };
   const result = { ...token, outcome, worker: workerName("w".repeat(128)), startedMs: NOW_MS, logs };
   expect(decide(second, { type: "result", ...TO, result })).toEqual({ type: "done", repeated: false, epoch: 0 });
-  return encodeEvents(second.events, 0, NOW_MS).length;
+  const messages = second.reactions.flatMap((reaction) =>
+    reaction.type === "send" ? [{ type: "message-sent", number: 2 ** 40, message: reaction.message } as const] : [],
+  );
+  return encodeEvents(second.events, 0, NOW_MS).length + encodeEvents(messages, 0, NOW_MS).length;
 }
 
 const COPY = { y: "${steps.a.output.x}" };
@@ -65,6 +68,19 @@ describe("the room a command has in a record", () => {
     ];
     const bytes = bytesOf(steps, { type: "completed", output }, largest("é"));
     expect(bytes).toBeGreaterThan(200_000);
+    expect(bytes).toBeLessThanOrEqual(COMMAND_RECORD_BYTES_MAX);
+  });
+
+  it("I9: is enough for children with the longest names, behind copies that all but fill the budget", () => {
+    const output = json(JSON.stringify({ x: "a".repeat(40_000), list: Array.from({ length: 300 }, () => 1) }));
+    const name = "w".repeat(128);
+    const child = { name, version: 1_000_000_000, wait: true, onCancel: "cancel" } as const;
+    const steps = [
+      makeStep("copy", { needs: ["a"], with: COPY }),
+      makeStep("each", { needs: ["a"], kind: "workflow", child, forEach: "steps.a.output.list", maxConcurrency: 1000 }),
+    ];
+    const bytes = bytesOf(steps, { type: "completed", output }, largest("é"));
+    expect(bytes).toBeGreaterThan(150_000);
     expect(bytes).toBeLessThanOrEqual(COMMAND_RECORD_BYTES_MAX);
   });
 

@@ -6,6 +6,7 @@ import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.t
 import type { Payload } from "@millrace/model/payload.ts";
 import type {
   BufferedSignal,
+  OpenChild,
   RequestedRetry,
   RunHead,
   RunState,
@@ -15,6 +16,7 @@ import type {
   TaskState,
 } from "@millrace/model/run-state.ts";
 import { distance, instant, logValue, readLog, someLog } from "./attempt-log-v1.ts";
+import { nextParent, parentValue } from "./messages-v1.ts";
 import {
   CodecError,
   failureValue,
@@ -30,7 +32,7 @@ import {
 
 const VERSION = 1;
 /** How many values stand before the signals. */
-const HEAD_VALUES = 22;
+const HEAD_VALUES = 24;
 /** A step nobody touched yet; one object for all, as in `evolve`. */
 const PENDING: StepState = { status: "pending" };
 
@@ -42,6 +44,7 @@ export function encodeRunState(run: RunState): Buffer {
   out.push(run.epochStartedMs - base, distance(run.endedMs, base), distance(run.cancelDeadlineMs, base));
   out.push(run.openSteps, run.openAttempts, run.stateBytes);
   out.push(run.retries.length === 0 ? null : run.retries.map(({ requestId, epoch }) => [requestId, epoch]));
+  out.push(parentValue(run.parent), run.children === null ? null : childValues(run.children));
   out.push(run.signals.length === 0 ? null : run.signals.map((signal) => [signal.name, payloadValue(signal.payload)]));
   out.push(run.signalIds.length === 0 ? null : [...run.signalIds]);
   out.push(run.steps.length);
@@ -100,6 +103,8 @@ function readHead(from: ValueReader): RunState {
     openAttempts: from.number(),
     stateBytes: from.number(),
     retries: retries(from),
+    parent: nextParent(from),
+    children: children(from),
     signals: [],
     signalIds: [],
     steps: [],
@@ -165,6 +170,7 @@ function pushTask(out: Value[], task: TaskState, base: number): void {
       return;
     case "abandoned":
       out.push(14, task.attempt, task.keyEpoch, input, first, task.endedMs - base, logValue(task.log, base));
+      out.push(task.child);
       return;
   }
 }
@@ -292,6 +298,7 @@ function readTask(code: number, from: ValueReader, base: number): TaskState {
         firstScheduledMs,
         endedMs: from.number() + base,
         log: readLog(from, base),
+        child: from.isNull() ? null : runId(from.string()),
       };
     default:
       throw new CodecError(`There is no step state ${code}.`);
@@ -318,6 +325,21 @@ function retries(from: ValueReader): RequestedRetry[] {
     requested.push({ requestId: retry.string(), epoch: retry.number() });
   }
   return requested;
+}
+
+function childValues(open: readonly OpenChild[]): Value {
+  return open.map(({ step, item, child }) => [step, item, child]);
+}
+
+function children(from: ValueReader): OpenChild[] | null {
+  if (from.isNull()) return null;
+  const parts = from.list();
+  const open: OpenChild[] = [];
+  while (!parts.done) {
+    const each = parts.list();
+    open.push({ step: each.number(), item: each.number(), child: runId(each.string()) });
+  }
+  return open;
 }
 
 function strings(from: ValueReader): string[] {

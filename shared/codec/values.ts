@@ -79,6 +79,12 @@ export class ValueReader {
     return value;
   }
 
+  boolean(): boolean {
+    const value = this.#values[this.#next++];
+    if (typeof value !== "boolean") throw this.#wrong("true or false", value);
+    return value;
+  }
+
   /** Whether the next value is null; a null is read, anything else is left. */
   isNull(): boolean {
     if (this.#values[this.#next] !== null) return false;

@@ -4,7 +4,9 @@
 import type { Path } from "@millrace/core/expression/template.ts";
 import { splitText } from "@millrace/core/expression/text-template.ts";
 import type {
+  ChildDefinition,
   Definition,
+  OnCancel,
   RetryPolicy,
   StepDefinition,
   StepKind,
@@ -25,8 +27,11 @@ const DEFAULTS = {
   retry: { maxAttempts: 5, initialDelayMs: 500, maxDelayMs: 60_000, multiplier: 2 },
 };
 
+/** A child that failed has had its own retries. */
+const CHILD_ATTEMPTS_DEFAULT = 1;
+
 /** Task types that a later version decides itself. */
-const RESERVED_USES: ReadonlySet<string> = new Set(["workflow", "emit"]);
+const RESERVED_USES: ReadonlySet<string> = new Set(["emit"]);
 
 /** Keys whose values are maps (or lists of them) that are read field by field. */
 const NESTED: ReadonlySet<string> = new Set(["on", "webhook", "verify", "steps", "timeout", "retry", "needs"]);
@@ -92,6 +97,7 @@ class Normaliser {
     const kind = kindOf(uses);
     const limits = this.#timeout(fields["timeout"], [...path, "timeout"], kind);
     const input = kind === "signal" ? this.#signalInput(fields["with"], path, limits.stepTimeoutMs) : undefined;
+    const order = kind === "workflow" ? this.#child(fieldsOf(written)["with"], path) : undefined;
     return {
       name,
       uses,
@@ -100,20 +106,36 @@ class Normaliser {
       if: this.#source(fields["if"], [...path, "if"]),
       forEach: this.#source(fields["forEach"], [...path, "forEach"]),
       maxConcurrency: numberOf(fields["maxConcurrency"], DEFAULTS.maxConcurrency),
-      with: input?.with ?? templateOf(fields["with"]),
-      hasWith: Object.hasOwn(fields, "with"),
+      with: input?.with ?? templateOf(order === undefined ? fields["with"] : order.input),
+      hasWith: order?.hasInput ?? Object.hasOwn(fields, "with"),
+      child: order?.child ?? null,
       attemptTimeoutMs: limits.attemptTimeoutMs,
       stepTimeoutMs: input?.stepTimeoutMs ?? limits.stepTimeoutMs,
-      retry: this.#retry(fields["retry"], [...path, "retry"]),
+      retry: this.#retry(fields["retry"], [...path, "retry"], kind),
     };
   }
 
-  /** `timeout: 30s` limits an attempt of a task and the wait of a signal; a map names what it limits. */
+  /** A child says in `with` what it runs; what would be `with` elsewhere is its `input`. */
+  #child(
+    written: unknown,
+    stepPath: Path,
+  ): { readonly child: ChildDefinition; readonly input: unknown; readonly hasInput: boolean } {
+    const path = [...stepPath, "with"];
+    const fields = this.#fields(written, path, ["name", "version", "input", "wait", "onCancel"]);
+    const wait = fields["wait"] !== false;
+    const onCancel = onCancelOf(fields["onCancel"]) ?? (wait ? "cancel" : "abandon");
+    if (!wait && onCancel !== "abandon")
+      this.#find([...path, "onCancel"], "a child that nobody waits for goes on by itself", "Leave it out.");
+    const child = { name: textOf(fields["name"]), version: numberOf(fields["version"], 0), wait, onCancel };
+    return { child, input: fields["input"], hasInput: Object.hasOwn(fields, "input") };
+  }
+
+  /** `timeout: 30s` limits an attempt of a task, and the wait for a signal or a child; a map names what it limits. */
   #timeout(written: unknown, path: Path, kind: StepKind): Pick<StepDefinition, "attemptTimeoutMs" | "stepTimeoutMs"> {
     const { attemptTimeoutMs } = DEFAULTS;
-    if (kind === "signal") {
+    if (kind === "signal" || kind === "workflow") {
       if (typeof written === "object")
-        this.#find(path, "a signal has one time-out: how long it waits", "Write e.g. timeout: 24h.");
+        this.#find(path, `a ${kind} step has one time-out: how long it waits`, "Write e.g. timeout: 24h.");
       return { attemptTimeoutMs, stepTimeoutMs: durationMs(written, path, 0, this.#findings) };
     }
     if (typeof written === "string") {
@@ -141,7 +163,7 @@ class Normaliser {
     return { with: templateOf(rest), stepTimeoutMs: durationMs(timeout, path, 0, this.#findings) };
   }
 
-  #retry(written: unknown, path: Path): RetryPolicy {
+  #retry(written: unknown, path: Path, kind: StepKind): RetryPolicy {
     const fields = this.#fields(written, path, ["maxAttempts", "initialDelay", "maxDelay", "multiplier"]);
     const { retry } = DEFAULTS;
     const initialDelayMs = durationMs(
@@ -156,7 +178,10 @@ class Normaliser {
       this.#find([...path, "maxDelay"], "it is shorter than `initialDelay`", "Make it at least as long.");
     }
     return {
-      maxAttempts: numberOf(fields["maxAttempts"], retry.maxAttempts),
+      maxAttempts: numberOf(
+        fields["maxAttempts"],
+        kind === "workflow" && written === undefined ? CHILD_ATTEMPTS_DEFAULT : retry.maxAttempts,
+      ),
       initialDelayMs,
       maxDelayMs,
       multiplier: numberOf(fields["multiplier"], retry.multiplier),
@@ -239,7 +264,11 @@ class Normaliser {
 }
 
 function kindOf(uses: string): StepKind {
-  return uses === "transform" || uses === "sleep" || uses === "signal" ? uses : "task";
+  return uses === "transform" || uses === "sleep" || uses === "signal" || uses === "workflow" ? uses : "task";
+}
+
+function onCancelOf(value: unknown): OnCancel | undefined {
+  return value === "cancel" || value === "terminate" || value === "abandon" ? value : undefined;
 }
 
 function fieldsOf(value: unknown): Fields {

@@ -99,7 +99,7 @@ function unknownKey(path: Path, parentSchema: unknown): Finding {
   const known = Object.keys(record(record(parentSchema)["properties"]));
   const guess = nearest(key, known);
   const fix =
-    UNKNOWN_KEY_FIXES.get(key) ??
+    (known.includes("input") ? undefined : UNKNOWN_KEY_FIXES.get(key)) ??
     (guess === undefined ? `Known keys: ${known.join(", ")}.` : `Did you mean \`${guess}\`?`);
   return { path, message: `\`${key.slice(0, QUOTED_CHARACTERS_MAX)}\` is not a known key`, fix, on: "key" };
 }

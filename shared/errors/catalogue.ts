@@ -109,6 +109,36 @@ export const REFUSALS: Readonly<Record<RefusalCode, RefusalEntry>> = {
     fix: "Free room on that disk or enlarge it; Millrace goes on by itself.",
     retryDelayMs: 5_000,
   },
+  NOT_CLUSTERED: {
+    status: "FAILED_PRECONDITION",
+    message: "This server is on its own: there is no cluster to change.",
+    fix: "Start processes of a cluster with `millrace start --nats nats://<host>:4222 --name <name>`, and ask one of them.",
+    retryDelayMs: 0,
+  },
+  NODE_NOT_FOUND: {
+    status: "NOT_FOUND",
+    message: "No process of this name hosts shards.",
+    fix: "Check the name; ListNodes (`millrace cluster nodes`) shows those there are.",
+    retryDelayMs: 0,
+  },
+  SHARD_NOT_FOUND: {
+    status: "NOT_FOUND",
+    message: "The cluster has no shard of this number.",
+    fix: "Check the number; ListShards (`millrace cluster shards`) shows those there are.",
+    retryDelayMs: 0,
+  },
+  COORDINATOR_UNAVAILABLE: {
+    status: "UNAVAILABLE",
+    message: "Nobody coordinates the cluster at the moment.",
+    fix: "Ask again after the retry delay: asking twice is the same as once.",
+    retryDelayMs: 500,
+  },
+  SNAPSHOT_FAILED: {
+    status: "UNAVAILABLE",
+    message: "No process could take the snapshot.",
+    fix: "Ask again after the retry delay; if it goes on, look at the logs of the processes that host the shard.",
+    retryDelayMs: 2_000,
+  },
 };
 
 export const FAILURES = {
@@ -146,6 +176,16 @@ export const FAILURES = {
     class: "permanent",
     message: "The signal did not come in time.",
     guidance: "Find out why nobody sent it, then retry the run; or raise the step's timeout.",
+  },
+  CHILD_RUN_FAILED: {
+    class: "transient",
+    message: "The child run that the step waited for did not complete.",
+    guidance: "Look at the child's timeline. With the cause gone, retry this run: it starts a new child.",
+  },
+  CHILD_RUN_REFUSED: {
+    class: "permanent",
+    message: "The step could not start its child run.",
+    guidance: "Register the workflow or correct its name and version, then retry the run.",
   },
   EXPRESSION_FAILED: {
     class: "permanent",

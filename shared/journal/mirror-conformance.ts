@@ -69,6 +69,34 @@ export function mirrorConformance(adapter: string, makeRig: () => Promise<Mirror
       await mirror.close();
     });
 
+    it("I6: keeps what it has when it is given the newest again, also when opened again, and goes on", async () => {
+      await using rig = await makeRig();
+      const mirror = await rig.open();
+      const all = records(10);
+      for (const record of all.slice(0, 8)) mirror.keep(record);
+      for (const record of all.slice(4, 8)) mirror.keep(record);
+      expect(await positions(mirror)).toEqual(range(1, 8));
+      await mirror.close();
+      const again = await rig.open();
+      for (const record of all.slice(5, 9)) again.keep(record);
+      expect(await positions(again)).toEqual(range(1, 9));
+      // Not the records that are kept, as the first one behind them shows.
+      const others = records(6, { position: position(5), chain: 7, term: term(1), timeMs: 1 });
+      for (const record of others) again.keep(record);
+      expect([(await positions(again)).at(-1), again.stretch()?.tail.chain]).toEqual([11, others[5]?.chain]);
+      await again.close();
+    });
+
+    it("begins anew with a record before all that it keeps", async () => {
+      await using rig = await makeRig();
+      const mirror = await rig.open();
+      const all = records(10);
+      for (const record of all.slice(4, 8)) mirror.keep(record);
+      for (const record of all.slice(2, 4)) mirror.keep(record);
+      expect(await positions(mirror)).toEqual(range(3, 4));
+      await mirror.close();
+    });
+
     it("forgets the oldest, never what it was not told to", async () => {
       await using rig = await makeRig();
       const mirror = await rig.open();

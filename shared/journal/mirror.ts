@@ -13,7 +13,9 @@ export interface MirroredStretch {
 
 export interface Mirror {
   /**
-   * Keeps a record. One that does not continue the newest one begins a new stretch; what was kept before is forgotten.
+   * Keeps a record. One that is kept already ({@link isKept}) changes nothing: whoever reads a journal begins behind a
+   * checkpoint, before the newest one. Any other that does not continue the newest one begins a new stretch; what was kept
+   * before is forgotten.
    * Never throws for a full disk: then records are missing, and a later one begins anew.
    */
   keep(record: JournalRecord): void;
@@ -24,4 +26,13 @@ export interface Mirror {
   /** Visits the frames of kept records from `from` on, each checked, as far as they are whole. */
   read(from: Position, visit: (frame: Uint8Array, record: JournalRecord) => void): Promise<void>;
   close(): Promise<void>;
+}
+
+/**
+ * Whether a mirror from behind `base` to `tail` has the record. Of one in between that is not looked up: if it was another
+ * one, so is the chain of whatever comes behind `tail`, and that begins a new stretch.
+ */
+export function isKept(base: JournalTail | null | undefined, tail: JournalTail | null, record: JournalRecord): boolean {
+  if (base == null || tail === null || record.position <= base.position) return false;
+  return record.position < tail.position || (record.position === tail.position && record.chain === tail.chain);
 }

@@ -5,7 +5,7 @@ import type { RunFailure } from "@millrace/model/failure.ts";
 import type { Position, RunId, TenantId, WorkflowName } from "@millrace/model/ids.ts";
 import type { PassedPayload } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { EndStatus, RunStatus } from "@millrace/model/run-state.ts";
 import type { RunSummary } from "@millrace/model/run-summary.ts";
 import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
@@ -13,7 +13,7 @@ import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 /** A command on its way in. `ref` is the origin's own number for it and comes back with the reply. */
 export interface Envelope {
   readonly ref: number;
-  readonly command: RunCommand;
+  readonly command: ShardCommand;
   /** On a start: also tell the origin when the run ends (at once if it already has). */
   readonly notifyEnd: boolean;
 }

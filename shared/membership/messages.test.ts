@@ -6,6 +6,12 @@ import { parseDrainOutcome, parseDrainRequest, printDrainOutcome, printDrainRequ
 import { parseGrants, printGrants } from "./grants.ts";
 import { parseReleaseRequest, printReleaseRequest } from "./release-request.ts";
 import { parseSeat, printSeat } from "./seat.ts";
+import {
+  parseSnapshotOutcome,
+  parseSnapshotRequest,
+  printSnapshotOutcome,
+  printSnapshotRequest,
+} from "./snapshot-request.ts";
 import { parseSuspicion, printSuspicion } from "./suspicion.ts";
 
 interface Message {
@@ -56,6 +62,20 @@ const MESSAGES: readonly Message[] = [
   }),
   ...[{ type: "done" } as const, { type: "failed", reason: "no" } as const].map((outcome) => {
     return { name: "drain outcome", value: outcome, bytes: printDrainOutcome(outcome), parse: parseDrainOutcome };
+  }),
+  {
+    name: "snapshot request",
+    value: suspicion,
+    bytes: printSnapshotRequest(suspicion),
+    parse: parseSnapshotRequest,
+  },
+  ...[{ type: "taken", position: position(7) } as const, { type: "failed", reason: "no" } as const].map((outcome) => {
+    return {
+      name: "snapshot outcome",
+      value: outcome,
+      bytes: printSnapshotOutcome(outcome),
+      parse: parseSnapshotOutcome,
+    };
   }),
   { name: "release request", value: request, bytes: printReleaseRequest(request), parse: parseReleaseRequest },
 ];

@@ -16,6 +16,11 @@ export function pingSubject(process: ProcessId): string {
   return `node.${process}.ping`;
 }
 
+/** Answered by a process that hosts a shard, once a snapshot of it is in the archive, or could not be taken. */
+export function snapshotSubject(process: ProcessId): string {
+  return `node.${process}.snapshot`;
+}
+
 /** Answered by a process that hosts a shard, once it does so no longer. */
 export function releaseSubject(process: ProcessId): string {
   return `node.${process}.release`;

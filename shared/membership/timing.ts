@@ -45,6 +45,9 @@ export const RELEASE_MS = 1_000;
 /** How long an operator waits for the coordinator: it reads and writes the map, perhaps more than once. */
 export const DRAIN_MS = 2_000;
 
+/** How long an operator waits for a snapshot, of which gigabytes may have to be copied. It goes on without anybody. */
+export const SNAPSHOT_MS = 60_000;
+
 /** How long a process listens before it joins: it hears every other one at least twice. */
 export const LISTEN_MS = 3 * BEAT_MS;
 

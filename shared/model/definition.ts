@@ -23,12 +23,27 @@ export interface RetryPolicy {
   readonly multiplier: number;
 }
 
-/** What a step does: `task` types run on workers; the others are decided inside the engine. */
-export type StepKind = "task" | "transform" | "sleep" | "signal";
+/** What a step does: `task` types run on workers, a `workflow` starts a run of its own; the others are decided inside the engine. */
+export type StepKind = "task" | "transform" | "sleep" | "signal" | "workflow";
+
+/** What happens to a child under way when its parent is cancelled, fails, times out or is terminated. */
+export type OnCancel = "cancel" | "terminate" | "abandon";
+
+/** The run that a `workflow` step starts; its input is the step's `with`. */
+export interface ChildDefinition {
+  /** The workflow's name: text or one `${…}`. */
+  readonly name: string;
+  /** From 1; 0 = the newest when the child starts. */
+  readonly version: number;
+  /** Whether the step ends with the child and has its output; else it is done once the child has durably begun. */
+  readonly wait: boolean;
+  /** Always `abandon` without `wait`. */
+  readonly onCancel: OnCancel;
+}
 
 export interface StepDefinition {
   readonly name: string;
-  /** The task type a worker serves (`http`, `acme.charge`), or `transform`, `sleep`, `signal`. */
+  /** The task type a worker serves (`http`, `acme.charge`), or `transform`, `sleep`, `signal`, `workflow`. */
   readonly uses: string;
   readonly kind: StepKind;
   /** Names of the steps that must be settled first. */
@@ -39,13 +54,15 @@ export interface StepDefinition {
   readonly forEach: string | null;
   /** How many items run at once, 1 to 1,000; default 100. Meaningless without `forEach`. */
   readonly maxConcurrency: number;
-  /** The task's input. null = the output of the only step it needs, else the run's input. */
+  /** The input of the task or child. null = the output of the only step it needs, else the run's input. */
   readonly with: Template;
   /** Whether `with` was written at all (a written null is a null input). */
   readonly hasWith: boolean;
+  /** null unless `kind` is `workflow`. */
+  readonly child: ChildDefinition | null;
   /** Time-out of one attempt from dispatch to result, ms. Default 300,000. */
   readonly attemptTimeoutMs: number;
-  /** Time-out of the step from first schedule to result, waiting included, ms; 0 = none. For `signal`: how long it waits. */
+  /** Time-out of the step from first schedule to result, waiting included, ms; 0 = none. For `signal` and `workflow` the only one. */
   readonly stepTimeoutMs: number;
   readonly retry: RetryPolicy;
 }

@@ -1,4 +1,5 @@
 import type { RunId } from "./ids.ts";
+import type { RunMessage } from "./messages.ts";
 import type { BlobRef } from "./payload.ts";
 import type { EndStatus } from "./run-state.ts";
 
@@ -19,6 +20,10 @@ export type Reaction =
   | { readonly type: "timer"; readonly runId: RunId; readonly atMs: number }
   /** Send `advance`: a budget ran out before everything ready was scheduled. */
   | { readonly type: "advance"; readonly runId: RunId }
+  /** Send `advance` once there is room for messages: a child could not be ordered for want of it. */
+  | { readonly type: "await-room"; readonly runId: RunId }
+  /** Tell another run. */
+  | { readonly type: "send"; readonly message: RunMessage }
   /**
    * Bring the texts of these blobs, which an expression reads, then send `advance`. A run may ask again meanwhile: one load
    * at a time is enough, since its `advance` asks for what is still missing.

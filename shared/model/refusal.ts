@@ -13,7 +13,12 @@ export type RefusalCode =
   | "SIGNAL_BUFFER_FULL"
   | "SHARD_OVERLOADED"
   | "SHARD_UNAVAILABLE"
-  | "DISK_FULL";
+  | "DISK_FULL"
+  | "NOT_CLUSTERED"
+  | "NODE_NOT_FOUND"
+  | "SHARD_NOT_FOUND"
+  | "COORDINATOR_UNAVAILABLE"
+  | "SNAPSHOT_FAILED";
 
 /** A request that changed nothing, and why. Expected, so a value, never thrown inside. */
 export interface Refusal {

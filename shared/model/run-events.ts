@@ -2,7 +2,8 @@
 // meaning is a new type or a new record version. An event's time is its record's time. `step` and `item` are ordinals
 // (-1 = none). Every field is always present: one shape a type, so that the codec's structure table stays fixed.
 import type { Failure, RunFailure } from "./failure.ts";
-import type { RunId, TenantId, WorkerName, WorkflowName } from "./ids.ts";
+import type { RunId, Slot, TenantId, WorkerName, WorkflowName } from "./ids.ts";
+import type { Lane, ParentRef, RunMessage } from "./messages.ts";
 import type { Json, Payload, StepInput } from "./payload.ts";
 import type { EndStatus } from "./run-state.ts";
 
@@ -21,6 +22,8 @@ export interface RunStarted {
   readonly traceparent: string;
   /** How many steps the pinned definition has. */
   readonly stepCount: number;
+  /** null = nobody's child. */
+  readonly parent: ParentRef | null;
 }
 
 /** An attempt was decided; a task for it is owed to a worker until its result is recorded. */
@@ -32,6 +35,21 @@ export interface StepScheduled {
   readonly attempt: number;
   /** Recorded with attempt 1 only; null later, the first one stands. */
   readonly input: StepInput | null;
+}
+
+/** As step-scheduled, of a `workflow` step: the attempt is a run of its own. */
+export interface ChildOrdered {
+  readonly type: "child-ordered";
+  readonly runId: RunId;
+  readonly step: number;
+  readonly item: number;
+  readonly attempt: number;
+  /** Recorded with attempt 1 only; null later, the first one stands. */
+  readonly input: StepInput | null;
+  readonly child: RunId;
+  readonly workflow: WorkflowName;
+  /** 0 = the newest when the child starts. */
+  readonly version: number;
 }
 
 export interface StepCompleted {
@@ -186,6 +204,7 @@ export interface RunRetried {
 export type RunEvent =
   | RunStarted
   | StepScheduled
+  | ChildOrdered
   | StepCompleted
   | AttemptFailed
   | AttemptCancelled
@@ -221,7 +240,35 @@ export interface DefinitionPinned {
   readonly body: string;
 }
 
-export type ShardEvent = ShardClaimed | DefinitionPinned;
+/** A run asks another one for something; it stands in the record of the event that made it ask. */
+export interface MessageSent {
+  readonly type: "message-sent";
+  /** From 1, counted by the slots of the two runs and the lane. */
+  readonly number: number;
+  readonly message: RunMessage;
+}
+
+/** A message counted; it stands in the record of what it did. */
+export interface MessageApplied {
+  readonly type: "message-applied";
+  readonly from: Slot;
+  readonly to: Slot;
+  readonly lane: Lane;
+  readonly number: number;
+}
+
+/** The receiver has everything up to here; the sender may forget it. */
+export interface MessagesAcked {
+  readonly type: "messages-acked";
+  readonly from: Slot;
+  readonly to: Slot;
+  readonly lane: Lane;
+  readonly upTo: number;
+}
+
+export type MessageEvent = MessageSent | MessageApplied | MessagesAcked;
+
+export type ShardEvent = ShardClaimed | DefinitionPinned | MessageEvent;
 
 /** What a record holds. */
 export type JournalEvent = RunEvent | ShardEvent;

@@ -2,6 +2,7 @@
 // A step's state is a union with only the fields that are valid in that state.
 import type { Failure, RunFailure } from "./failure.ts";
 import type { RunId, TenantId, WorkerName, WorkflowName } from "./ids.ts";
+import type { ParentRef } from "./messages.ts";
 import type { Json, Payload, StepInput } from "./payload.ts";
 
 export type EndStatus = "completed" | "failed" | "cancelled" | "timed-out" | "terminated";
@@ -95,6 +96,8 @@ export interface TaskAbandoned {
   readonly firstScheduledMs: number;
   readonly endedMs: number;
   readonly log: AttemptLog | null;
+  /** The child run that was given up with it; null for a task. */
+  readonly child: RunId | null;
 }
 
 export type TaskState = TaskScheduled | TaskBackoff | TaskCompleted | TaskFailed | TaskAbandoned;
@@ -167,6 +170,13 @@ export interface BufferedSignal {
   readonly payload: Payload;
 }
 
+/** A child run under way, and the step or item (-1 = none) whose attempt it is. */
+export interface OpenChild {
+  readonly step: number;
+  readonly item: number;
+  readonly child: RunId;
+}
+
 export interface RunState {
   readonly runId: RunId;
   readonly tenant: TenantId;
@@ -192,7 +202,7 @@ export interface RunState {
   readonly steps: StepState[];
   /** Steps not yet settled. */
   openSteps: number;
-  /** Attempts owed to or held by workers, items included. */
+  /** Attempts owed to or held by workers, items included, and children under way. */
   openAttempts: number;
   /** What the state takes: a byte a character of payloads, and fixed amounts for tasks, items and attempts. */
   stateBytes: number;
@@ -202,6 +212,10 @@ export interface RunState {
   signalIds: string[];
   /** The newest retries that had a `request_id`, oldest first: a repeated one gets the first answer (I3). At most RETRIES_KEPT_MAX. */
   retries: RequestedRetry[];
+  /** The run that ordered this one; null = none did. */
+  readonly parent: ParentRef | null;
+  /** Children under way, by step and item; of an ended run those that were when it ended. null = none. At most CHILDREN_OPEN_MAX. */
+  children: OpenChild[] | null;
 }
 
 /** A RetryRun that can be repeated. */

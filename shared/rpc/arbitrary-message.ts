@@ -1,5 +1,6 @@
 // Random messages of the public API for property tests, made from the generated tables; and their generated codecs.
 import fc from "fast-check";
+import * as cluster from "./generated/millrace/v1/cluster_service.ts";
 import * as failures from "./generated/millrace/v1/failures.ts";
 import { MESSAGES, type Messages } from "./generated/millrace/v1/json-types.ts";
 import * as runs from "./generated/millrace/v1/runs.ts";
@@ -12,7 +13,10 @@ export const MESSAGE_NAMES = Object.keys(MESSAGES).filter((name): name is Messag
 
 /** The codec ts-proto generated for a message. */
 export function generatedCodec<Name extends MessageName>(name: Name): runs.MessageFns<Messages[Name]> {
-  const found: unknown = Reflect.get({ ...failures, ...runs, ...workers, ...workflows }, name.replace(/^.*\./, ""));
+  const found: unknown = Reflect.get(
+    { ...cluster, ...failures, ...runs, ...workers, ...workflows },
+    name.replace(/^.*\./, ""),
+  );
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a table of codecs by name would lose which message each is for
   return found as runs.MessageFns<Messages[Name]>;
 }

@@ -13,9 +13,11 @@ import {
   type LiveRow,
   PERIOD_MS,
   RETENTION_MS,
+  ROW_KEY_CHARACTERS_MAX,
   type Slice,
   type SliceOutcome,
   type Store,
+  type StoredRow,
 } from "./store.ts";
 
 /** A place that keeps what a store wrote when the store is closed and opened again. */
@@ -75,7 +77,7 @@ export function keyRow(key: string, id: RunId, startedMs: number): KeyRow {
 }
 
 export function slice(change: Partial<Slice>): Slice {
-  return { pinned: [], live: [], reopened: [], ended: [], keys: [], meta: null, ...change };
+  return { live: [], reopened: [], ended: [], keys: [], rows: [], meta: null, ...change };
 }
 
 export function metaAt(at: number): CheckpointMeta {
@@ -87,11 +89,16 @@ export function metaAt(at: number): CheckpointMeta {
   };
 }
 
-/** Everything pinned, as texts. */
-export function pinnedIn(store: Store): Set<string> {
-  const texts = new Set<string>();
-  store.pinned((bytes) => texts.add(Buffer.from(bytes).toString()));
-  return texts;
+/** The shard's own rows under a prefix, as texts. */
+export function rowsIn(store: Store, prefix: string): { key: string; reflects: number; text: string }[] {
+  const rows: { key: string; reflects: number; text: string }[] = [];
+  store.rows(prefix, (row) => rows.push(plain(row)));
+  return rows;
+}
+
+/** A row of the shard's own. */
+export function shardRow(key: string, at: number, body: string) {
+  return { key, position: position(at), bytes: Buffer.from(body) };
 }
 
 export function write(store: Store, change: Partial<Slice>): Promise<SliceOutcome> {
@@ -109,6 +116,12 @@ export function filter(change: Partial<ListFilter> = {}): ListFilter {
 const index = (status: LiveStatus, dueMs = 0): LiveIndex => ({ status, dueMs });
 const text = (bytes: Uint8Array | undefined): string | undefined =>
   bytes === undefined ? undefined : Buffer.from(bytes).toString();
+
+const plain = ({ key, position: reflects, bytes }: StoredRow) => ({
+  key,
+  reflects,
+  text: Buffer.from(bytes).toString(),
+});
 
 export function storeConformance(name: string, place: () => Promise<StorePlace>): void {
   describe(`${name} store`, () => {
@@ -141,22 +154,19 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       expect(store.timers(Number.MAX_SAFE_INTEGER, null, 10)).toEqual([]);
       expect(store.list(filter(), 10)).toEqual([]);
       expect(store.liveRuns(null, 10)).toEqual([]);
-      expect(pinnedIn(store).size).toBe(0);
+      expect(store.row("none")).toBeUndefined();
+      expect(rowsIn(store, "")).toEqual([]);
     });
 
-    it("keeps what is pinned once and for ever, large or small", async () => {
-      const before = pinnedIn(store);
+    it("keeps rows of the shard's own for ever, large or small, written once or again", async () => {
       const texts = ["small", `large ${"definition ".repeat(25_000)}`, "of another slice"];
-      const rows = texts.map((body, i) => ({ name: `t/größe-${i}@1`, bytes: Buffer.from(body) }));
-      await write(store, { pinned: rows.slice(0, 2) });
-      await write(store, { pinned: rows.slice(1) });
-      const all = new Set([...before, ...texts]);
-      let visited = 0;
-      store.pinned(() => visited++);
-      expect([pinnedIn(store), visited]).toEqual([all, all.size]);
+      const rows = texts.map((body, i) => shardRow(`definition/t/w-${i}@1`, i + 1, body));
+      await write(store, { rows: rows.slice(0, 2) });
+      await write(store, { rows: rows.slice(1) });
+      expect(rowsIn(store, "definition/")).toEqual(rows.map(plain));
       await store.retain(DAY_MS + 1_000 * PERIOD_MS);
       await reopen();
-      expect(pinnedIn(store)).toEqual(all);
+      expect(rowsIn(store, "definition/")).toEqual(rows.map(plain));
     });
 
     it("gives back live and ended runs with their positions, also when opened again", async () => {
@@ -186,20 +196,28 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       expect(text(store.run(id)?.bytes)).toBe("before");
     });
 
-    it("is ahead between the first and the last slice of a checkpoint, up to the newest run in it", async () => {
+    it("I6: is ahead of its checkpoint up to the newest run in it, also when the checkpoint is complete", async () => {
+      // Behind all that other tests have written.
+      await write(store, { meta: metaAt(2 ** 41) });
       await write(store, { meta: metaAt(40) });
       await write(store, { live: [liveRow(aRun(), index("running"), { position: position(50) })] });
       await write(store, { ended: [endedRow(aRun(), { position: position(47) })] });
       expect(store.aheadTo()).toBe(50);
       await write(store, { meta: metaAt(41) });
+      expect(store.aheadTo()).toBe(50);
+      await reopen();
+      expect(store.aheadTo()).toBe(50);
+      await write(store, { live: [liveRow(aRun(), index("running"), { position: position(52) })], meta: metaAt(51) });
+      expect(store.aheadTo()).toBe(52);
+      await write(store, { meta: metaAt(52) });
       expect(store.aheadTo()).toBe(0);
-      expect(store.meta()).toMatchObject(metaAt(41));
+      expect(store.meta()).toMatchObject(metaAt(52));
       await write(store, { ended: [endedRow(aRun(), { position: position(60) })] });
       await reopen();
       expect(store.aheadTo()).toBe(60);
-      expect(store.meta()).toMatchObject(metaAt(41));
-      await write(store, { meta: metaAt(42) });
-      expect(store.meta()?.position).toBe(42);
+      expect(store.meta()).toMatchObject(metaAt(52));
+      await write(store, { meta: metaAt(53) });
+      expect([store.meta()?.position, store.aheadTo()]).toEqual([53, 60]);
     });
 
     it("moves a run from live to ended: its lists, its timer, its row", async () => {
@@ -310,6 +328,36 @@ export function storeConformance(name: string, place: () => Promise<StorePlace>)
       expect(store.key(tenantId("another"), key.key)).toBeUndefined();
       await reopen();
       expect(store.key(TENANT, key.key)).toEqual(key);
+    });
+
+    it("keeps rows of the shard's own by key, until they are removed, and gives them in order", async () => {
+      const space = `space-${++serial}/`;
+      const keys = ["b", "a/2", "a/10", "a", "c"].map((key) => space + key);
+      const rows = keys.map((key, ordinal) => shardRow(key, ordinal + 1, `row ${key}`));
+      await write(store, { rows });
+      const longest = {
+        key: "k".repeat(ROW_KEY_CHARACTERS_MAX),
+        position: position(2 ** 40),
+        bytes: Buffer.alloc(70_000, 1),
+      };
+      await write(store, { rows: [longest] });
+      for (let round = 0; round < 2; round++) {
+        const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+        expect(rowsIn(store, space)).toEqual(sorted.map(plain));
+        expect(rowsIn(store, `${space}a/`).map(({ key }) => key)).toEqual([`${space}a/10`, `${space}a/2`]);
+        expect(store.row(`${space}a`)).toMatchObject({ key: `${space}a`, position: 4 });
+        expect(Buffer.compare(store.row(longest.key)?.bytes ?? Buffer.alloc(0), longest.bytes)).toBe(0);
+        await reopen();
+      }
+      await write(store, {
+        rows: [
+          { key: `${space}a`, position: position(9), bytes: null },
+          { key: `${space}none`, position: position(9), bytes: null },
+          shardRow(`${space}b`, 9, "new"),
+        ],
+      });
+      expect(store.row(`${space}a`)).toBeUndefined();
+      expect(text(store.row(`${space}b`)?.bytes)).toBe("new");
     });
 
     it("answers a flush when what was written is on disk", async () => {

@@ -8,8 +8,10 @@ import {
   keyRow,
   liveRow,
   metaAt,
+  rowsIn,
   runAt,
   type StorePlace,
+  shardRow,
   TENANT,
   write,
 } from "./conformance.ts";
@@ -52,10 +54,11 @@ export function copyConformance(adapter: string, place: () => Promise<CopyPlace>
     it("I5: open elsewhere as the same store, which goes on by itself", async () => {
       const store = await opened(await aPlace());
       const [live, ended, later] = [runAt(DAY_MS, 1), runAt(DAY_MS, 2), runAt(DAY_MS, 3)];
-      await write(store, { live: [liveRow(live, INDEX)], keys: [keyRow("key", live, DAY_MS)] });
+      const row = shardRow("row/1", 8, "of the shard's own");
+      await write(store, { live: [liveRow(live, INDEX)], keys: [keyRow("key", live, DAY_MS)], rows: [row] });
       await write(store, { ended: [endedRow(ended)], meta: metaAt(9) });
       const copy = await copied(store);
-      await write(store, { ended: [endedRow(later)], meta: metaAt(10) });
+      await write(store, { ended: [endedRow(later)], rows: [{ ...row, bytes: null }], meta: metaAt(10) });
       const there = await aPlace();
       await there.restore(arriving(copy));
       await copy.discard();
@@ -65,6 +68,7 @@ export function copyConformance(adapter: string, place: () => Promise<CopyPlace>
       expect(second.list(filter(), 9)).toEqual([ended, live]);
       expect(second.timers(DAY_MS + 500, null, 9)).toEqual([{ runId: live, tenant: TENANT, dueMs: DAY_MS + 500 }]);
       expect(second.key(TENANT, "key")?.runId).toBe(live);
+      expect(rowsIn(second, "")).toEqual([{ key: "row/1", reflects: 8, text: "of the shard's own" }]);
       expect(second.run(later)).toBeUndefined();
       const next = endedRow(live, { previous: INDEX, endedMs: DAY_MS + PERIOD_MS });
       await write(second, { ended: [next], meta: metaAt(10) });

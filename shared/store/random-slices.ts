@@ -31,11 +31,11 @@ interface Known {
 }
 
 type Draft = {
-  pinned: Slice["pinned"][number][];
   live: LiveRow[];
   reopened: Slice["reopened"][number][];
   ended: EndedRow[];
   keys: Slice["keys"][number][];
+  rows: Slice["rows"][number][];
 };
 
 /** Turns happenings into slices. `space` keeps the runs and tenants of several histories in one store apart. */
@@ -54,11 +54,13 @@ export function slicesOf(space: number, history: readonly Happening[]): Slice[] 
 export const tenantsOf = (space: number): TenantId[] => [tenantId(`t${space}-a`), tenantId(`t${space}-b`)];
 export const WORKFLOWS: readonly WorkflowName[] = [workflowName("one"), workflowName("two")];
 
+const emptyDraft = (): Draft => ({ live: [], reopened: [], ended: [], keys: [], rows: [] });
+
 class SliceBuilder {
   readonly #space: number;
   readonly #runs: Known[] = [];
   #touched = new Set<RunId>();
-  #draft: Draft = { pinned: [], live: [], reopened: [], ended: [], keys: [] };
+  #draft: Draft = emptyDraft();
   #position = 1;
 
   constructor(space: number) {
@@ -66,6 +68,7 @@ class SliceBuilder {
   }
 
   happen({ what, which, how }: Happening): void {
+    this.#row(which, how);
     const known = this.#runs[which % Math.max(1, this.#runs.length)];
     // A slice says of each run once what became of it.
     if (what <= 3 || known === undefined || this.#touched.has(known.runId))
@@ -82,9 +85,17 @@ class SliceBuilder {
 
   cut(): Slice {
     const cut = slice({ ...this.#draft });
-    this.#draft = { pinned: [], live: [], reopened: [], ended: [], keys: [] };
+    this.#draft = emptyDraft();
     this.#touched = new Set();
     return cut;
+  }
+
+  /** A row of the shard's own is written, over and over, or removed; once a slice. */
+  #row(which: number, how: number): void {
+    const key = `row-${this.#space}/${which % 5}`;
+    if (this.#draft.rows.some((row) => row.key === key)) return;
+    const bytes = how % 4 === 0 ? null : Buffer.from(`row ${how}`);
+    this.#draft.rows.push({ key, position: this.#next(), bytes });
   }
 
   #start(which: number, how: number, ends: boolean): void {
@@ -96,7 +107,8 @@ class SliceBuilder {
     this.#runs.push(known);
     this.#touched.add(runId);
     this.#draft.keys.push({ ...keyRow(`key-${serial}`, runId, DAY_MS), tenant });
-    if (how % 10 === 0) this.#draft.pinned.push({ name: `${tenant}/${workflow}@${serial}`, bytes: bodyOf(runId, how) });
+    if (how % 10 === 0)
+      this.#draft.rows.push({ key: `pin-${serial}`, position: this.#next(), bytes: bodyOf(runId, how) });
     if (ends) this.#end(known, how, null);
     else this.#live(known, how, null);
   }

@@ -6,7 +6,14 @@
 // A checkpoint is a series of slices, each one atomic. The last slice carries `meta` and so advances the checkpoint's
 // position; replay from there skips, object by object, events at or below the object's own position.
 // Reads are synchronous (LMDB reads from its map) and see every slice whose `done` was called.
-import type { Position, RunId, TenantId, Term, WorkflowName } from "@millrace/model/ids.ts";
+import {
+  type Position,
+  position,
+  type RunId,
+  type TenantId,
+  type Term,
+  type WorkflowName,
+} from "@millrace/model/ids.ts";
 import type { EndStatus, LiveStatus, RunStatus } from "@millrace/model/run-state.ts";
 
 /** What the last completed checkpoint says of the shard as a whole. */
@@ -75,33 +82,41 @@ export interface KeyRow {
   readonly startedMs: number;
 }
 
-/**
- * Something of the shard's own that is written once, never changes and is never dropped: a definition that runs are
- * pinned to, encoded by the shard host. Writing the same again is the same as once.
- */
-export interface PinnedRow {
-  /** At most 512 UTF-8 bytes. */
-  readonly name: string;
+/** A piece of the shard's own state, encoded by the shard host, under a key of its own. */
+export interface ShardRow {
+  /** At most {@link ROW_KEY_CHARACTERS_MAX} characters of ASCII. Rows sort by it. */
+  readonly key: string;
+  readonly position: Position;
+  /** null = there is no such row any more. */
+  readonly bytes: Uint8Array | null;
+}
+
+export interface StoredRow {
+  readonly key: string;
+  readonly position: Position;
   readonly bytes: Uint8Array;
 }
 
+/** What an LMDB key has room for. */
+export const ROW_KEY_CHARACTERS_MAX = 256;
+
 /** One atomic step of a checkpoint: all of it or nothing. At most 4 MiB. `reopened` is applied before `ended`. */
 export interface Slice {
-  readonly pinned: readonly PinnedRow[];
   readonly live: readonly LiveRow[];
   readonly reopened: readonly ReopenedRow[];
   readonly ended: readonly EndedRow[];
   readonly keys: readonly KeyRow[];
+  readonly rows: readonly ShardRow[];
   /** On the last slice: the checkpoint is complete. null before. */
   readonly meta: CheckpointMeta | null;
 }
 
-/** The newest record of any run in a slice, or `than` if that is newer. */
-export function newestIn({ live, ended }: Slice, than: Position): Position {
-  let newest = than;
+/** What {@link Store.aheadTo} is once a slice is written, after what it was before. */
+export function aheadAfter({ live, ended, meta }: Slice, before: Position): Position {
+  let newest = before;
   for (const row of live) if (row.position > newest) newest = row.position;
   for (const row of ended) if (row.position > newest) newest = row.position;
-  return newest;
+  return meta !== null && newest <= meta.position ? position(0) : newest;
 }
 
 export interface DueTimer {
@@ -135,16 +150,19 @@ export interface Store {
   /** null = no checkpoint was ever completed. */
   meta(): CheckpointMeta | null;
   /**
-   * The newest record of any run in slices written since the last completed checkpoint; 0 = none were. Until what is folded
-   * has got there, runs may be in the store that nobody has started yet, and no checkpoint may be completed.
+   * The newest record of any run in the store, if it is newer than the last completed checkpoint; else 0. Also a completed
+   * one leaves runs behind that went on, or were started, while it was written. Until what is folded has got there, runs
+   * may be in the store that nobody has started yet, and no checkpoint may be completed.
    */
   aheadTo(): Position;
-  /** Visits everything that was pinned, in no order. */
-  pinned(visit: (bytes: Uint8Array) => void): void;
   /** A run, live or ended; undefined = unknown or past retention. */
   run(runId: RunId): StoredRun | undefined;
   /** The run an idempotency key started, while it is kept (at least 7 days). */
   key(tenant: TenantId, key: string): KeyRow | undefined;
+  /** A row of the shard's own; undefined = there is none. */
+  row(key: string): StoredRow | undefined;
+  /** Visits all rows of the shard's own whose keys begin with `prefix`, by key. */
+  rows(prefix: string, visit: (row: StoredRow) => void): void;
   /** Timers due at or before `untilMs`, earliest first, from strictly after `after`, at most `limit`. */
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[];
   /** IDs of matching runs, newest first, at most `limit`. */

@@ -24,7 +24,8 @@ export async function freePort(): Promise<number> {
   );
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Whether nobody listens on a port of loopback just now. */
+export function isFree(port: number): Promise<boolean> {
   const server = createServer();
   return new Promise((resolve) => {
     server.once("error", () => resolve(false));

@@ -1,13 +1,22 @@
 // Three real nats-servers that are one JetStream cluster.
 import { freePort } from "./free-port.ts";
-import { type NatsOptions, type NatsServer, prepareNats } from "./nats-server.ts";
+import { type NatsHome, type NatsOptions, type NatsServer, prepareNats } from "./nats-server.ts";
 import { waitUntil } from "./wait-until.ts";
 
 const SERVERS = 3;
 
+/** Where one of the three is, for a cluster that is to be found again. */
+export interface ClusterHome extends NatsHome {
+  /** Where the other servers reach it. */
+  readonly routePort: number;
+}
+
 /** Starts three servers and waits until they are a cluster. `await using` ends them and removes their data. */
-export async function startNatsCluster(options: NatsOptions = {}): Promise<NatsCluster> {
-  const ports: number[] = [];
+export async function startNatsCluster(
+  options: NatsOptions = {},
+  homes?: readonly ClusterHome[],
+): Promise<NatsCluster> {
+  const ports: number[] = homes?.map(({ routePort }) => routePort) ?? [];
   while (ports.length < SERVERS) ports.push(await freePort());
   const routes = ports.map((port) => `nats://127.0.0.1:${port}`).join(", ");
   const servers = await Promise.all(
@@ -15,6 +24,7 @@ export async function startNatsCluster(options: NatsOptions = {}): Promise<NatsC
       prepareNats(options, {
         name: `nats-${ordinal + 1}`,
         config: `cluster { name: test, listen: "127.0.0.1:${port}", routes: [${routes}] }`,
+        ...(homes?.[ordinal] !== undefined && { home: homes[ordinal] }),
       }),
     ),
   );

@@ -21,12 +21,22 @@ export interface NatsOptions {
   readonly syncInterval?: string;
   /** What all streams together may hold, bytes. Default 1 GiB. */
   readonly storeBytesMax?: number;
+  /** In process groups of their own (`StartOptions.apart`). Default false. */
+  readonly apart?: boolean;
+}
+
+/** Where a server keeps its data and listens, in every life. */
+export interface NatsHome {
+  readonly folder: TempFolder;
+  readonly ports: { readonly client: number; readonly monitor: number };
 }
 
 /** What a cluster adds to a server's configuration. */
 interface Place {
   readonly name: string;
   readonly config: string;
+  /** Default: a temporary folder and free ports. */
+  readonly home?: NatsHome;
 }
 
 /** Starts one server and waits until it serves JetStream. `await using` ends it and removes its data. */
@@ -39,8 +49,8 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
 /** A server with its folder and ports, not started. */
 export async function prepareNats(options: NatsOptions, place: Place): Promise<NatsServer> {
   if (!existsSync(PROGRAM)) throw new Error("There is no nats-server in .cache/bin: run `make nats-server`.");
-  const folder = await tempFolder();
-  const ports = { client: await freePort(), monitor: await freePort() };
+  const home = place.home ?? (await temporaryHome());
+  const { folder, ports } = home;
   const text = [
     `server_name: ${place.name}`,
     "host: 127.0.0.1",
@@ -52,7 +62,11 @@ export async function prepareNats(options: NatsOptions, place: Place): Promise<N
     options.config ?? "",
   ].join("\n");
   await writeFile(join(folder.path, "nats.conf"), text);
-  return new NatsServer(place.name, folder, ports);
+  return new NatsServer(place.name, home, options.apart ?? false);
+}
+
+async function temporaryHome(): Promise<NatsHome> {
+  return { folder: await tempFolder(), ports: { client: await freePort(), monitor: await freePort() } };
 }
 
 export class NatsServer implements AsyncDisposable {
@@ -61,10 +75,12 @@ export class NatsServer implements AsyncDisposable {
   readonly address: string;
   readonly #folder: TempFolder;
   readonly #monitor: string;
+  readonly #apart: boolean;
   #process: StartedProcess | null = null;
 
-  constructor(name: string, folder: TempFolder, ports: { readonly client: number; readonly monitor: number }) {
+  constructor(name: string, { folder, ports }: NatsHome, apart: boolean) {
     this.name = name;
+    this.#apart = apart;
     this.#folder = folder;
     this.address = `127.0.0.1:${ports.client}`;
     this.#monitor = `http://127.0.0.1:${ports.monitor}`;
@@ -73,6 +89,11 @@ export class NatsServer implements AsyncDisposable {
   /** What it printed in this life. */
   get lines(): readonly string[] {
     return this.#process?.lines ?? [];
+  }
+
+  /** undefined = it is not running. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
   }
 
   get isRunning(): boolean {
@@ -93,7 +114,8 @@ export class NatsServer implements AsyncDisposable {
   /** Starts it and waits only until it listens: for one server of a cluster that is healthy when others listen, too. */
   async launch(): Promise<void> {
     if (this.#process !== null) throw new Error(`The server ${this.name} is running already.`);
-    this.#process = await start(PROGRAM, ["--config", join(this.#folder.path, "nats.conf")]);
+    const args = ["--config", join(this.#folder.path, "nats.conf")];
+    this.#process = await start(PROGRAM, args, { apart: this.#apart });
     await this.#process.waitForLine(/Listening for client connections/);
   }
 

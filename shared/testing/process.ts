@@ -22,6 +22,8 @@ export interface StartOptions {
   /** Added to the environment of the test process; undefined removes. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** In a process group of its own: Ctrl-C in the terminal is then not sent to it, too. Default false. */
+  readonly apart?: boolean;
 }
 
 interface LineWait {
@@ -43,6 +45,7 @@ export async function start(
 ): Promise<StartedProcess> {
   const child = spawn(program, args, {
     cwd: options.cwd,
+    detached: options.apart ?? false,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -107,22 +107,13 @@ async function serveRoles(parts: ClusterParts): Promise<Gateway | null> {
   const { roles } = config.cluster;
   const blobs = await openNatsBlobs(client, config.nats.replicas);
   endings.defer(() => blobs.close());
-  const shards = roles.includes("gateway")
-    ? new RemoteShards({
-        bus,
-        clock: systemClock,
-        subjects,
-        process: membership.process,
-        suspect: suspector(bus),
-      })
-    : null;
-  if (shards !== null) {
-    endings.defer(() => shards.close());
-    const unfollow = membership.followMap((map) =>
-      shards.route(map.shards.map(({ id, from, until }) => ({ shard: id, from, until }))),
-    );
-    endings.defer(unfollow);
-  }
+  const { process } = membership;
+  const shards = new RemoteShards({ bus, clock: systemClock, subjects, process, suspect: suspector(bus) });
+  endings.defer(() => shards.close());
+  const unfollow = membership.followMap((map) =>
+    shards.route(map.shards.map(({ id, from, until }) => ({ shard: id, from, until }))),
+  );
+  endings.defer(unfollow);
   if (roles.includes("node")) {
     const kv = await openNatsKv(client, config.nats.replicas);
     endings.defer(() => kv.close());

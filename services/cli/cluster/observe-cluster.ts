@@ -31,6 +31,7 @@ export function observeHost({ log, metrics }: Ears): HostObserver {
     snapshotTaken: (shard, position, bytes, ms) =>
       log.info("A snapshot was taken.", { shard, position, bytes, durationMs: Math.round(ms) }),
     snapshotFailed: (shard, reason) => log.warn("A snapshot failed; it is tried again.", { shard, error: reason }),
+    letGoFailed: (shard, reason) => log.warn("A part of a shard could not be closed.", { shard, error: reason }),
   };
 }
 

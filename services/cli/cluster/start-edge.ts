@@ -6,22 +6,23 @@ import { startConnectors } from "@millrace/connectors/connectors.ts";
 import { type Gateway, startGateway } from "@millrace/gateway/gateway.ts";
 import type { RemoteShards } from "@millrace/link/bus/remote-shards.ts";
 import { type ClusterParts, StartRefused } from "./cluster-parts.ts";
+import { operateCluster } from "./operate-cluster.ts";
 
 export interface EdgeParts extends ClusterParts {
   readonly blobs: Blobs;
-  /** null = this process is no gateway. */
-  readonly shards: RemoteShards | null;
+  readonly shards: RemoteShards;
 }
 
 /** Serves from now on; null = it is no gateway. Rejects when an address cannot be had. */
 export async function startEdge(parts: EdgeParts): Promise<Gateway | null> {
-  const { config, log, metrics, registry, blobs, shards, endings } = parts;
+  const { config, log, metrics, registry, bus, membership, blobs, shards, endings } = parts;
   const { roles } = config.cluster;
   const { stopGraceMs } = config.gateway;
   let gateway: Gateway | null = null;
-  if (shards !== null) {
+  if (roles.includes("gateway")) {
     const listen = config.gateway;
-    const edge = { shards, registry, blobs, clock: systemClock, log: log.with({}), metrics, listen };
+    const cluster = operateCluster(membership, bus);
+    const edge = { shards, registry, blobs, cluster, clock: systemClock, log: log.with({}), metrics, listen };
     const started = await startGateway(edge);
     endings.defer(() => started.stop(stopGraceMs));
     gateway = started;

@@ -9,6 +9,7 @@ import type { RemoteShards } from "@millrace/link/bus/remote-shards.ts";
 import { ShardServer } from "@millrace/link/bus/shard-server.ts";
 import type { LocalShard } from "@millrace/link/local-shard.ts";
 import type { Membership } from "@millrace/membership/membership.ts";
+import { answerSnapshots } from "@millrace/membership/snapshot-request.ts";
 import type { MapShard } from "@millrace/model/cluster.ts";
 import type { Position, RunId, ShardId } from "@millrace/model/ids.ts";
 import { ClusterHost } from "@millrace/shard-host/hosting/cluster-host.ts";
@@ -23,13 +24,13 @@ export interface NodeParts extends ClusterParts {
   readonly blobs: Blobs;
   readonly kv: Kv;
   readonly archive: Archive;
-  /** The gateway's face of all shards, if this process is one: it calls its own directly. */
-  readonly shards: RemoteShards | null;
+  /** All shards, this process's called directly: for its gateway, and for what runs tell each other. */
+  readonly shards: RemoteShards;
 }
 
 /** Hosts from now on; it is given back when the process stops. */
 export function startNode(parts: NodeParts): void {
-  const { config, log, metrics, client, bus, membership, registry, blobs, kv, archive, endings } = parts;
+  const { config, log, metrics, client, bus, membership, registry, blobs, kv, archive, shards, endings } = parts;
   const { process } = membership;
   const host = new ClusterHost({
     process,
@@ -38,6 +39,7 @@ export function startNode(parts: NodeParts): void {
     archive,
     kv,
     places: shardFolders({ ...config.storage, client, process, log }),
+    submit: (origin, batch) => shards.submit(origin, batch),
     findDefinition: (tenant, name, version) => registry.get(tenant, name, version),
     mayAnswerFromMemory: (shard) => agent.mayAnswerFromMemory(shard),
     serve: (map, shard) => serveShard(parts, map, shard),
@@ -48,6 +50,7 @@ export function startNode(parts: NodeParts): void {
   const agent: NodeAgent = new NodeAgent({ membership, host, bus, clock: systemClock, observer });
   agent.start();
   endings.defer(() => agent.leave());
+  endings.defer(answerSnapshots(bus, process, (shard) => host.snapshot(shard)));
   sampleHosted(agent, host, metrics);
   const retention = new Retention({
     shards: {
@@ -68,7 +71,7 @@ async function serveShard(
   shard: LocalShard,
 ): Promise<Served> {
   // First, or the workers of this process would be met as those of another one, too.
-  shards?.host(id, shard);
+  shards.host(id, shard);
   const server = new ShardServer({ id, shard, bus, clock: systemClock, subjects, process: membership.process });
   try {
     await server.open(previous === null ? HOLD_BACK_AT_START_MS : HOLD_BACK_MS);
@@ -79,7 +82,7 @@ async function serveShard(
   return {
     close: () => {
       server.close();
-      shards?.unhost(id);
+      shards.unhost(id);
     },
   };
 }

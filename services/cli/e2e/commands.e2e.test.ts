@@ -69,6 +69,27 @@ test("an http step does not reach the server's own API, whatever is allowed", as
   }
 });
 
+describe("cluster", () => {
+  test("status, nodes and shards show a server on its own", async () => {
+    expect((await served.run("cluster", "status")).text).toBe("alone\t\t1\t0\t1\t0\t1\t1\t0\t");
+    expect((await served.run("cluster", "nodes")).text).toMatch(
+      /^\S+\tlive\t\tnode,gateway,connectors\t1\t0\t1\t\d+\t0\t0\t\S+-[0-9a-z]{8}$/,
+    );
+    const { text } = await served.run("cluster", "shards", "--json");
+    expect(parsed(text)).toMatchObject({ shardId: 0, slotsUntil: 4096, owner: { state: "ready", health: "live" } });
+  });
+
+  test.each([
+    ["drain", "here"],
+    ["undrain", "here"],
+    ["snapshot", "0"],
+  ])("%s is refused by a server on its own, which says how to start a cluster", async (...command) => {
+    const { code, text } = await served.run("cluster", ...command);
+    expect(code).toBe(3);
+    expect(text).toMatch(/error: .*\(NOT_CLUSTERED\)\nnext: .*millrace start --nats/);
+  });
+});
+
 describe("workflow", () => {
   test("register gives the same version for the same definition, and the next for another", async () => {
     const file = await written("twice.yaml", "name: twice\nsteps: { a: { uses: t } }\n");

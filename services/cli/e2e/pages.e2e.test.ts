@@ -35,7 +35,10 @@ async function runPage(page: string, folder: string): Promise<StartedProcess> {
 test.each([
   ["README.md", [/greet\tcompleted\t2/, /\thello v1\tcompleted\t2\/2\t/]],
   ["docs/getting-started.md", [/ship\tfailed\t1/, /SHOP_CLOSED/, /ship\tcompleted\t/, /\torder v2\tcancel/]],
-  ["docs/cli.md", [/sleep\t\tcompleted/, /exit status 3/, /exit status 2/, /exit status 4/]],
+  [
+    "docs/cli.md",
+    [/sleep\t\tcompleted/, /\nalone\t/, /NOT_CLUSTERED/, /exit status 3/, /exit status 2/, /exit status 4/],
+  ],
 ])(
   "the commands of %s work",
   async (page, printed) => {

@@ -1,4 +1,13 @@
 // Every RPC by its path: the one list that gRPC and HTTP serve from.
+import {
+  type ClusterPorts,
+  drainNode,
+  getCluster,
+  listNodes,
+  listShards,
+  snapshotShard,
+  undrainNode,
+} from "../cluster/operate.ts";
 import { getRun, listRuns, type ReadPorts } from "../runs/read-runs.ts";
 import { getTimeline, listItems } from "../runs/read-timeline.ts";
 import { startRun, startRuns } from "../runs/start-runs.ts";
@@ -12,15 +21,18 @@ type Over<Ports, Request, Response> = (
   ...call: Parameters<UnaryCall<Request, Response>>
 ) => ReturnType<UnaryCall<Request, Response>>;
 
+/** What the RPCs with one answer are made over. */
+export type CallPorts = ReadPorts & ClusterPorts;
+
 function bound<Request, Response>(
-  ports: ReadPorts,
-  rpc: Over<ReadPorts, Request, Response>,
+  ports: CallPorts,
+  rpc: Over<CallPorts, Request, Response>,
 ): UnaryCall<Request, Response> {
   return (request, context) => rpc(ports, request, context);
 }
 
 /** The RPCs with one answer, by service and method. */
-export function unaryCalls(ports: ReadPorts) {
+export function unaryCalls(ports: CallPorts) {
   return {
     runs: {
       startRun: bound(ports, startRun),
@@ -41,6 +53,14 @@ export function unaryCalls(ports: ReadPorts) {
       validateWorkflow: bound(ports, validateWorkflow),
       getWorkflow: bound(ports, getWorkflow),
       listWorkflows: bound(ports, listWorkflows),
+    },
+    cluster: {
+      getCluster: bound(ports, getCluster),
+      listNodes: bound(ports, listNodes),
+      listShards: bound(ports, listShards),
+      drainNode: bound(ports, drainNode),
+      undrainNode: bound(ports, undrainNode),
+      snapshotShard: bound(ports, snapshotShard),
     },
   };
 }

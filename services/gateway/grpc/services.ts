@@ -1,5 +1,9 @@
-// The three services of millrace.v1 for the gRPC server.
+// The services of millrace.v1 for the gRPC server.
 import type { TenantId } from "@millrace/model/ids.ts";
+import {
+  type ClusterServiceServer,
+  ClusterServiceService,
+} from "@millrace/rpc/generated/millrace/v1/cluster_service.ts";
 import { type RunServiceServer, RunServiceService } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { type WorkerServiceServer, WorkerServiceService } from "@millrace/rpc/generated/millrace/v1/workers.ts";
 import { type WorkflowServiceServer, WorkflowServiceService } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
@@ -24,6 +28,7 @@ export function grpcServices(ports: ServicePorts, calls: UnaryCalls, watch: Call
   return [
     { definition: RunServiceService, implementation: runService(ports, calls.runs, watch) },
     { definition: WorkflowServiceService, implementation: workflowService(calls.workflows, watch) },
+    { definition: ClusterServiceService, implementation: clusterService(calls.cluster, watch) },
     { definition: WorkerServiceService, implementation: workerService(ports, watch) },
   ];
 }
@@ -72,6 +77,18 @@ function workflowService(calls: UnaryCalls["workflows"], watch: CallWatch): Work
     validateWorkflow: unaryHandler(watch, paths.validateWorkflow.path, calls.validateWorkflow),
     getWorkflow: unaryHandler(watch, paths.getWorkflow.path, calls.getWorkflow),
     listWorkflows: unaryHandler(watch, paths.listWorkflows.path, calls.listWorkflows),
+  };
+}
+
+function clusterService(calls: UnaryCalls["cluster"], watch: CallWatch): ClusterServiceServer {
+  const paths = ClusterServiceService;
+  return {
+    getCluster: unaryHandler(watch, paths.getCluster.path, calls.getCluster),
+    listNodes: unaryHandler(watch, paths.listNodes.path, calls.listNodes),
+    listShards: unaryHandler(watch, paths.listShards.path, calls.listShards),
+    drainNode: unaryHandler(watch, paths.drainNode.path, calls.drainNode),
+    undrainNode: unaryHandler(watch, paths.undrainNode.path, calls.undrainNode),
+    snapshotShard: unaryHandler(watch, paths.snapshotShard.path, calls.snapshotShard),
   };
 }
 

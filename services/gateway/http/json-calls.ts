@@ -1,4 +1,5 @@
 // The RPCs with one answer as JSON in, JSON out, by path.
+import { ClusterServiceService as Cluster } from "@millrace/rpc/generated/millrace/v1/cluster_service.ts";
 import type { Messages } from "@millrace/rpc/generated/millrace/v1/json-types.ts";
 import { RunServiceService as Runs } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { WorkflowServiceService as Workflows } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
@@ -10,7 +11,7 @@ import type { UnaryCalls } from "../calls/rpcs.ts";
 /** A call from JSON text to JSON text. */
 export type JsonCall = (text: string, context: CallContext) => Promise<string | Refused | DeadlinePassed>;
 
-export function jsonCalls({ runs, workflows }: UnaryCalls): ReadonlyMap<string, JsonCall> {
+export function jsonCalls({ runs, workflows, cluster }: UnaryCalls): ReadonlyMap<string, JsonCall> {
   return new Map<string, JsonCall>([
     [Runs.startRun.path, jsonCall("millrace.v1.StartRunRequest", "millrace.v1.StartRunResponse", runs.startRun)],
     [Runs.startRuns.path, jsonCall("millrace.v1.StartRunsRequest", "millrace.v1.StartRunsResponse", runs.startRuns)],
@@ -54,7 +55,37 @@ export function jsonCalls({ runs, workflows }: UnaryCalls): ReadonlyMap<string, 
       Workflows.listWorkflows.path,
       jsonCall("millrace.v1.ListWorkflowsRequest", "millrace.v1.ListWorkflowsResponse", workflows.listWorkflows),
     ],
+    ...clusterCalls(cluster),
   ]);
+}
+
+function clusterCalls(cluster: UnaryCalls["cluster"]): [string, JsonCall][] {
+  return [
+    [
+      Cluster.getCluster.path,
+      jsonCall("millrace.v1.GetClusterRequest", "millrace.v1.GetClusterResponse", cluster.getCluster),
+    ],
+    [
+      Cluster.listNodes.path,
+      jsonCall("millrace.v1.ListNodesRequest", "millrace.v1.ListNodesResponse", cluster.listNodes),
+    ],
+    [
+      Cluster.listShards.path,
+      jsonCall("millrace.v1.ListShardsRequest", "millrace.v1.ListShardsResponse", cluster.listShards),
+    ],
+    [
+      Cluster.drainNode.path,
+      jsonCall("millrace.v1.DrainNodeRequest", "millrace.v1.DrainNodeResponse", cluster.drainNode),
+    ],
+    [
+      Cluster.undrainNode.path,
+      jsonCall("millrace.v1.UndrainNodeRequest", "millrace.v1.UndrainNodeResponse", cluster.undrainNode),
+    ],
+    [
+      Cluster.snapshotShard.path,
+      jsonCall("millrace.v1.SnapshotShardRequest", "millrace.v1.SnapshotShardResponse", cluster.snapshotShard),
+    ],
+  ];
 }
 
 function jsonCall<Request extends MessageName, Response extends MessageName>(

@@ -61,6 +61,7 @@ export function prepareStart(
     idempotencyKey: key,
     inputHash: key === "" ? "" : inputHash(workflow, fields.version, fields.hashed ?? input.text),
     traceparent: context.traceparent,
+    parent: null,
   });
   if (!needsBlob(input)) return command(input.text);
   return storePayload(ports.blobs, runId, input).then((stored) =>

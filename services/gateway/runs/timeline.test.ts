@@ -207,12 +207,14 @@ describe("every state of a step", () => {
   });
 
   it("abandoned: its newest error, if it had one", () => {
-    expect(only({ ...task, status: "abandoned", attempt: 2, endedMs: at(30), log })).toMatchObject({
+    expect(only({ ...task, status: "abandoned", attempt: 2, endedMs: at(30), log, child: null })).toMatchObject({
       status: StepStatus.ABANDONED,
       endTime: date(30),
       failure: { message: "again" },
     });
-    expect(only({ ...task, status: "abandoned", attempt: 1, endedMs: at(30), log: null })["failure"]).toBe(undefined);
+    expect(only({ ...task, status: "abandoned", attempt: 1, endedMs: at(30), log: null, child: null })["failure"]).toBe(
+      undefined,
+    );
   });
 
   it("scheduled and in a worker's hands: running, with its progress", () => {
@@ -309,7 +311,7 @@ describe("forEach", () => {
     const tasks = [
       ...[completed("1"), completed("2"), failed, held, { ...held, scheduledMs: at(55) }, null],
       { ...task, status: "backoff", attempt: 4, retryAtMs: at(300), log } as const,
-      { ...task, status: "abandoned", attempt: 1, endedMs: at(30), log: null } as const,
+      { ...task, status: "abandoned", attempt: 1, endedMs: at(30), log: null, child: null } as const,
     ];
     const live = ({ item }: TaskToken) =>
       item === 3 ? { startedMs: at(95), worker: workerName("w"), progress: null } : undefined;

@@ -45,6 +45,8 @@ export function makeRun(definition: Definition, steps: StepState[], over: Partia
     signals: [],
     signalIds: [],
     retries: [],
+    parent: null,
+    children: null,
     ...over,
   };
 }

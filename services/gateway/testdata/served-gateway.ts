@@ -4,6 +4,7 @@ import { systemClock } from "@millrace/clock/system.ts";
 import { parseDefinition } from "@millrace/definition/parse.ts";
 import { tenantId } from "@millrace/model/ids.ts";
 import { createRpcClient } from "@millrace/rpc/client.ts";
+import { ClusterServiceClient } from "@millrace/rpc/generated/millrace/v1/cluster_service.ts";
 import { RunServiceClient } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { WorkerServiceClient } from "@millrace/rpc/generated/millrace/v1/workers.ts";
 import { WorkflowServiceClient } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
@@ -11,6 +12,7 @@ import { SILENT_LOG } from "@millrace/telemetry/logger.ts";
 import { createMetrics } from "@millrace/telemetry/metrics.ts";
 import { startGateway } from "../gateway.ts";
 import { FakeBlobs } from "./fake-blobs.ts";
+import { FakeCluster } from "./fake-cluster.ts";
 import { FakeRegistry } from "./fake-registry.ts";
 import { FakeShards } from "./fake-shards.ts";
 
@@ -25,12 +27,14 @@ export async function serveGateway() {
   const shards = new FakeShards();
   const registry = new FakeRegistry();
   const blobs = new FakeBlobs();
+  const cluster = new FakeCluster();
   const metrics = createMetrics();
   await register(registry, FLOW);
   const gateway = await startGateway({
     shards,
     registry,
     blobs,
+    cluster,
     metrics,
     clock: systemClock,
     log: SILENT_LOG,
@@ -39,11 +43,12 @@ export async function serveGateway() {
   const runs = createRpcClient(RunServiceClient, gateway.grpcAddress);
   const workflows = createRpcClient(WorkflowServiceClient, gateway.grpcAddress);
   const workers = createRpcClient(WorkerServiceClient, gateway.grpcAddress);
+  const operator = createRpcClient(ClusterServiceClient, gateway.grpcAddress);
   const close = async () => {
-    for (const client of [runs, workflows, workers] satisfies Client[]) client.close();
+    for (const client of [runs, workflows, workers, operator] satisfies Client[]) client.close();
     await gateway.stop(0);
   };
-  return { gateway, shards, registry, blobs, runs, workflows, workers, metrics, close };
+  return { gateway, shards, registry, blobs, cluster, runs, workflows, workers, operator, metrics, close };
 }
 
 export type ServedGateway = Awaited<ReturnType<typeof serveGateway>>;

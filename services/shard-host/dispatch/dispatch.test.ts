@@ -69,6 +69,18 @@ describe("tasks", () => {
     expect(bench.pull()).toEqual([]);
   });
 
+  it("are counted as waiting until they are asked for, when their run has ended and its end is not durable yet", async () => {
+    const bench = await ShardBench.open(ONE_STEP);
+    const runId = await bench.start("one");
+    bench.log.latencyMs = 10;
+    bench.send({ type: "terminate", tenant: TENANT, runId, reason: "" });
+    await bench.settle();
+    expect(bench.pull()).toEqual([]);
+    await bench.pass(20);
+    expect(await bench.status(runId)).toBe("terminated");
+    expect(bench.shard.load.waiting.get("work")).toBe(0);
+  });
+
   it("of a list with blobs in it name these, and the shard reads none of them", async () => {
     const bench = await ShardBench.open(
       "name: join\nsteps:\n  each: { forEach: '${input}', uses: work }\n  all: { needs: [each], uses: sum }\n",

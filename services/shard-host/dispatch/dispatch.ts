@@ -188,9 +188,12 @@ export class Dispatch {
   #take(entry: DispatchedTask, holder: TaskHolder): Task | undefined {
     if (entry.state !== "queued") return undefined;
     const { actor } = entry;
-    if (actor.run.epoch !== entry.epoch) return undefined;
-    const state = taskOf(actor.run, entry.step, entry.item);
-    if (state?.status !== "scheduled" || state.attempt !== entry.attempt) return undefined;
+    const state = actor.run.epoch === entry.epoch ? taskOf(actor.run, entry.step, entry.item) : undefined;
+    if (state?.status !== "scheduled" || state.attempt !== entry.attempt) {
+      // Decided otherwise, and about to be withdrawn: it is in no queue any more.
+      entry.state = "gone";
+      return undefined;
+    }
     entry.state = "held";
     entry.holder = holder;
     return this.#task(entry, state);

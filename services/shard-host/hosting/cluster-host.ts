@@ -55,9 +55,17 @@ export class ClusterHost implements ShardHost {
     return this.#hosted.get(shard)?.replica ?? null;
   }
 
-  /** Drops what is past retention at `nowMs` from the stores of owners and standbys, one after the other. */
+  /**
+   * Drops what is past retention at `nowMs` from the stores of owners and standbys, one after the other. Rejects when one
+   * of them cannot, after all others have.
+   */
   async retain(nowMs: number): Promise<void> {
-    for (const hosted of this.#hosted.values()) await hosted.retain(nowMs);
+    const failed: unknown[] = [];
+    for (const hosted of this.#hosted.values())
+      await hosted.retain(nowMs).catch((error: unknown) => {
+        failed.push(error);
+      });
+    if (failed.length > 0) throw failed[0];
   }
 
   /** Whether a shard that serves here has such a run; undefined = cannot be said. */

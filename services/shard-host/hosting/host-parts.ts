@@ -5,6 +5,7 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import type { FollowJournal, Journal } from "@millrace/journal/journal.ts";
 import type { Mirror } from "@millrace/journal/mirror.ts";
 import type { Kv } from "@millrace/kv/kv.ts";
+import type { Shards } from "@millrace/link/link.ts";
 import type { LocalShard } from "@millrace/link/local-shard.ts";
 import type { MapShard } from "@millrace/model/cluster.ts";
 import type { Position, ShardId } from "@millrace/model/ids.ts";
@@ -38,6 +39,8 @@ export interface HostParts {
   readonly kv: Kv;
   readonly places: ShardPlaces;
   readonly findDefinition: FindDefinition;
+  /** The shards of all runs, wherever they are: where messages of runs go. */
+  readonly submit: Shards["submit"];
   /** Whether this process surely owns the shard at this instant. */
   readonly mayAnswerFromMemory: (shard: ShardId) => boolean;
   /** Lets gateways reach a shard that serves here. */
@@ -54,4 +57,6 @@ export interface HostObserver {
   standbyFailed(shard: ShardId, reason: string): void;
   snapshotTaken(shard: ShardId, at: Position, bytes: number, ms: number): void;
   snapshotFailed(shard: ShardId, reason: string): void;
+  /** Something of a shard could not be closed; it is let go of all the same. */
+  letGoFailed(shard: ShardId, reason: string): void;
 }

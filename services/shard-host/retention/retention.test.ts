@@ -40,6 +40,7 @@ async function world() {
     maxConcurrency: 100,
     with: 1,
     hasWith: true,
+    child: null,
     attemptTimeoutMs: 1000,
     stepTimeoutMs: 0,
     retry: { maxAttempts: 1, initialDelayMs: 1, maxDelayMs: 1, multiplier: 1 },
@@ -53,6 +54,7 @@ async function world() {
     store: openMemoryStore({ soon: (callback) => clock.soon(callback), retentionMs: DAY_MS }),
     blobs,
     clock,
+    submit: () => {},
     findDefinition: () => ({ tenant: TENANT, name, version: 1, definition, source: "", registeredMs: 0 }),
     leased: () => true,
     terms: null,
@@ -67,7 +69,7 @@ type World = Awaited<ReturnType<typeof world>>;
 
 async function ran({ clock, node, shard, name }: World): Promise<RunId> {
   const id = mintRunId(clock.nowMs(), slot(7), 1, 2);
-  const keys = { idempotencyKey: "", inputHash: "", traceparent: "" };
+  const keys = { idempotencyKey: "", inputHash: "", traceparent: "", parent: null };
   const command = {
     type: "start",
     runId: id,

@@ -17,7 +17,7 @@ async function filled(store: Store, runs: number): Promise<RunId[]> {
     ...{ previous: null, position: position(1), bytes: Buffer.from(`state of ${id}`.repeat(1000)) },
   }));
   const meta = { position: position(runs), chain: 7, term: term(1), timeMs: 1 };
-  await new Promise((resolve) => store.write({ live: [], reopened: [], ended, keys: [], pinned: [], meta }, resolve));
+  await new Promise((resolve) => store.write({ live: [], reopened: [], ended, keys: [], rows: [], meta }, resolve));
   return ids;
 }
 
@@ -62,6 +62,22 @@ describe("snapshots", () => {
     expect((await archive.list("shards/3/parts/")).length).toBe(2);
     expect((await newestSnapshot(archive, SHARD))?.position).toBe(4);
     expect((await archive.list("")).map(({ name }) => name)).not.toContain(first?.name);
+  });
+
+  it("I6: of a new generation are newer than those of the one before, wherever its journal ended", async () => {
+    const archive = new MemoryArchive(systemClock);
+    const [old, healed] = [openMemoryStore(), openMemoryStore()];
+    for (const runs of [400, 500]) {
+      await filled(old, runs);
+      await takeSnapshot(archive, systemClock, old, PLACE);
+    }
+    for (const runs of [3, 4]) {
+      await filled(healed, runs);
+      const taken = await takeSnapshot(archive, systemClock, healed, { ...PLACE, generation: 2 });
+      expect((await newestSnapshot(archive, SHARD))?.name).toBe(taken?.name);
+      expect((await restored(archive))?.meta()?.position).toBe(runs);
+    }
+    expect((await archive.list("shards/3/snapshots/")).length).toBe(2);
   });
 
   it("I6: a failure on the way leaves the snapshot before as it was", async () => {

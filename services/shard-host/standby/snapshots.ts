@@ -42,7 +42,7 @@ export interface Snapshot extends SnapshotPlace {
 export async function takeSnapshot(
   archive: Archive,
   clock: Clock,
-  store: Store,
+  store: Pick<Store, "copy">,
   place: SnapshotPlace,
 ): Promise<Snapshot | null> {
   const stored = new Map((await archive.list(partsPrefix(place.shard))).map(({ name, bytes }) => [name, bytes]));
@@ -94,7 +94,7 @@ async function storedPart(
   return part.chunks === null ? (stored.get(name) ?? 0) : (await archive.put(name, packed(part.chunks()))).bytes;
 }
 
-/** All whole snapshots of a shard, oldest first. */
+/** All whole snapshots of a shard, oldest first: those of an older generation come first, wherever their journal ended. */
 async function snapshotsOf(archive: Archive, shard: ShardId): Promise<Snapshot[]> {
   const snapshots: Snapshot[] = [];
   for (const { name } of await archive.list(snapshotsPrefix(shard))) {
@@ -102,7 +102,8 @@ async function snapshotsOf(archive: Archive, shard: ShardId): Promise<Snapshot[]
     const snapshot = chunks === undefined ? undefined : snapshotIn(await textOf(chunks));
     if (snapshot !== undefined) snapshots.push(snapshot);
   }
-  return snapshots;
+  // Within a generation they come by position, and by time.
+  return snapshots.sort((left, right) => left.generation - right.generation);
 }
 
 /** Another process may be doing the same, so what is gone already is fine. */

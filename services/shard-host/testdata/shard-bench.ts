@@ -7,7 +7,7 @@ import { parseDefinition } from "@millrace/definition/parse.ts";
 import { MemoryLog } from "@millrace/journal/memory/log.ts";
 import { openMemoryJournal } from "@millrace/journal/memory/open.ts";
 import { decodeRecord } from "@millrace/journal/record.ts";
-import type { ListPage, ListQuery, Origin, Reply, RunEnd, RunView } from "@millrace/link/link.ts";
+import type { Envelope, ListPage, ListQuery, Origin, Reply, RunEnd, RunView } from "@millrace/link/link.ts";
 import type { TaskHolder } from "@millrace/link/local-shard.ts";
 import type { RegisteredDefinition } from "@millrace/link/registry.ts";
 import type { Definition } from "@millrace/model/definition.ts";
@@ -104,7 +104,8 @@ export class ShardBench implements Origin, TaskHolder {
       }),
       blobs: this.blobs,
       clock: this.clock,
-      findDefinition: (_, name, version) => (version === 1 ? this.#definitions.get(name) : undefined),
+      submit: (origin, batch) => this.deliver(origin, batch),
+      findDefinition: (_, name, version) => (version <= 1 ? this.#definitions.get(name) : undefined),
       leased: () => this.leased,
       terms: this.terms,
       observer: {
@@ -116,6 +117,12 @@ export class ShardBench implements Origin, TaskHolder {
         failed: (reason) => this.failures.push(reason),
       },
     });
+  }
+
+  /** Messages of its runs come back to it: it owns all slots. */
+  deliver(origin: Origin, batch: readonly Envelope[]): void {
+    for (const envelope of batch) this.shard.submit(origin, envelope);
+    this.shard.wake();
   }
 
   /** Opens the shard and waits until it serves; workers of before are back at once, or when the test says so. */
@@ -191,7 +198,7 @@ export class ShardBench implements Origin, TaskHolder {
     const runId = mintRunId(this.clock.nowMs(), at, ++this.#minted, 0);
     return {
       ...{ type: "start", runId, tenant: TENANT, workflow: workflowName(workflow), version: 1, input: json("{}") },
-      ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+      ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
       ...fields,
     };
   }

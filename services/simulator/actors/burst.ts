@@ -29,6 +29,7 @@ export function burst(scene: Scene, prng: Prng, server: Server, starts: number):
     idempotencyKey: "",
     inputHash: "",
     traceparent: "",
+    parent: null,
   });
   line.send(
     Array.from({ length: starts }, () => start(NOISY)),

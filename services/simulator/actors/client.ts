@@ -47,7 +47,7 @@ export class Client {
   readonly #blobs: Blobs;
   readonly #workflows: readonly string[];
   #line: Line | null = null;
-  /** Runs it was told of. */
+  /** Runs it was told of, or has seen. */
   readonly #runs: RunId[] = [];
   /** Starts with a key, by key, in case they must be repeated. */
   readonly #asked = new Map<string, Asked>();
@@ -252,8 +252,12 @@ export class Client {
       limit,
     };
     line.server.node.list(query, (page) => {
-      if ("code" in page) return;
-      if (!line.server.isDead) for (const row of page.runs) this.#scene.see({ type: "row", row });
+      if ("code" in page || line.server.isDead) return;
+      for (const row of page.runs) {
+        this.#scene.see({ type: "row", row });
+        // Children are found in lists alone.
+        if (!this.#runs.includes(row.runId)) this.#runs.push(row.runId);
+      }
     });
   }
 

@@ -91,6 +91,7 @@ function isDurable(call: Call, reply: Reply & { type: "done" }, truth: Truth, fa
       return facts.has(`retried/${command.runId}/${command.requestId}`);
     case "timer-due":
     case "advance":
+    case "child-ended":
       return true;
   }
 }

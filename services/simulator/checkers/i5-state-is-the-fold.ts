@@ -3,13 +3,13 @@ import { decodeRunState, encodeRunState } from "@millrace/codec/run-state-v1.ts"
 import { evolve } from "@millrace/core/run/evolve.ts";
 import { retryingOf, summarise } from "@millrace/core/run/summarise.ts";
 import type { ListedRun, RunView } from "@millrace/link/link.ts";
-import type { Position, RunId } from "@millrace/model/ids.ts";
+import { type Position, type RunId, SLOT_COUNT, type Slot } from "@millrace/model/ids.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { Checker, Observation } from "./observation.ts";
 import type { Truth } from "./truth.ts";
 
-/** Whatever shows a run, its bytes are those of the fold from its first event. */
-export function stateIsTheFold(): Checker {
+/** Whatever shows a run, its bytes are those of the fold from its first event; so are the numbers of messages. */
+export function stateIsTheFold(shards: number): Checker {
   return {
     invariant: "I5",
     see(seen, truth) {
@@ -23,7 +23,7 @@ export function stateIsTheFold(): Checker {
         case "stored":
           return differs(truth, seen.runId, seen.stored);
         case "recovered":
-          return recoveredDiffers(truth, seen);
+          return recoveredDiffers(truth, seen) ?? waysDiffer(truth, seen, shards);
         default:
           return undefined;
       }
@@ -41,6 +41,28 @@ function recoveredDiffers(truth: Truth, { shard, found }: Observation & { type: 
     if (problem !== undefined) return `read back, ${problem}`;
   }
   return undefined;
+}
+
+function waysDiffer(
+  truth: Truth,
+  { shard, found }: Observation & { type: "recovered" },
+  shards: number,
+): string | undefined {
+  const isOf = (at: Slot): boolean => Math.floor((at * shards) / SLOT_COUNT) === shard;
+  let open = 0;
+  for (const [name, way] of truth.ways.ways) {
+    if (isOf(way.to) && found.standing(way, way.applied + 1) !== "next")
+      return `read back, way ${name} does not go on after ${way.applied}`;
+    const waiting = way.sent.slice(way.acked);
+    if (!isOf(way.from) || waiting.length === 0) continue;
+    open++;
+    const known = found.waiting.get(name);
+    if (known?.acked !== way.acked || JSON.stringify(known.waiting) !== JSON.stringify(waiting))
+      return `read back, of way ${name} other messages wait than ${way.acked + 1} to ${way.sent.length}`;
+  }
+  return open === found.waiting.size
+    ? undefined
+    : `read back, messages of ${found.waiting.size} ways wait, not of ${open}`;
 }
 
 interface Shown {

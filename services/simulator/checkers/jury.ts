@@ -1,5 +1,6 @@
 // All checkers, and the first thing one of them has to say.
 import type { MemoryLog } from "@millrace/journal/memory/log.ts";
+import { children } from "./children.ts";
 import { ackedMeansDurable } from "./i1-acked-means-durable.ts";
 import { oneWriter } from "./i2-one-writer.ts";
 import { recordedOnce } from "./i3-recorded-once.ts";
@@ -33,7 +34,8 @@ export class Jury {
       oneWriter(),
       recordedOnce(),
       endsOnce(),
-      stateIsTheFold(),
+      stateIsTheFold(logs.length),
+      children(),
       owedIsWhatWasAsked(),
       nothingAckedIsLost(),
       this.#noise,

@@ -1,4 +1,5 @@
 // What the checkers see of a world: everything that became durable, and everything that was told to the outside.
+import type { Sending, Standing, Way } from "@millrace/core/messages/ways.ts";
 import type { JournalRecord, JournalTail } from "@millrace/journal/journal.ts";
 import type { ListedRun, Reply, RunEnd, RunView } from "@millrace/link/link.ts";
 import type { Position, RunId, TenantId } from "@millrace/model/ids.ts";
@@ -24,6 +25,10 @@ export interface Recovered {
   run(runId: RunId): { readonly position: Position; readonly bytes: Buffer } | undefined;
   /** The run an idempotency key started. */
   key(tenant: TenantId, key: string): RunId | undefined;
+  /** Ways with messages that wait, by name. */
+  readonly waiting: ReadonlyMap<string, Sending>;
+  /** What a message of this number would be. */
+  standing(way: Way, number: number): Standing;
 }
 
 export type Observation =

@@ -19,7 +19,7 @@ export function owedIsWhatWasAsked(): Checker {
   return {
     invariant: "I5",
     see(seen, truth) {
-      if (seen.type === "event" && seen.event.type !== "shard-claimed" && seen.event.type !== "definition-pinned") {
+      if (seen.type === "event" && "runId" in seen.event) {
         touched.add(seen.event.runId);
         note(seen.event, truth, asked);
       }

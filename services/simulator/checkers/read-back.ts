@@ -12,6 +12,7 @@ import { Replay } from "@millrace/shard-host/replay.ts";
 import { openMemoryStore } from "@millrace/store/memory/memory-store.ts";
 import type { Disk } from "../server.ts";
 import type { Recovered } from "./observation.ts";
+import { nameOfWay } from "./true-ways.ts";
 
 export async function readBack(disk: Disk, blobs: Blobs, clock: Clock): Promise<Recovered> {
   const store = openMemoryStore({ disk: disk.store });
@@ -23,6 +24,12 @@ export async function readBack(disk: Disk, blobs: Blobs, clock: Clock): Promise<
       return actor === undefined ? undefined : { position: actor.position, bytes: encodeRunState(actor.run) };
     },
     key: (tenant, key) => memory.keys.get(tenant, key)?.runId,
+    waiting: new Map(
+      [...memory.ways.outgoing.values()]
+        .filter(({ waiting }) => waiting.length > 0)
+        .map((way) => [nameOfWay(way), way]),
+    ),
+    standing: (way, number) => memory.ways.standing(way, number),
   };
 }
 

@@ -14,6 +14,7 @@ import type { JournalEvent, RunEvent } from "@millrace/model/run-events.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
 import { type Observation, Violation } from "./observation.ts";
+import { TrueWays } from "./true-ways.ts";
 
 /** A run as its durable events make it. */
 export interface TrueRun {
@@ -39,6 +40,7 @@ export class Truth {
   readonly runs = new Map<RunId, TrueRun>();
   /** Attempts that were scheduled. */
   readonly attempts = new Set<string>();
+  readonly ways = new TrueWays();
   readonly #tails: JournalTail[] = [];
   /** Compiled plans; shared among seeds' shards by the body they were compiled from. */
   readonly #plans: Map<string, Plan>[] = [];
@@ -87,7 +89,7 @@ export class Truth {
     const touched = new Map<RunId, RunEvent[]>();
     decodeEvents(record.body, record.timeMs, (event) => {
       this.#apply(shard, event, record);
-      if (event.type !== "shard-claimed" && event.type !== "definition-pinned") {
+      if ("runId" in event) {
         const events = touched.get(event.runId);
         if (events === undefined) touched.set(event.runId, [event]);
         else events.push(event);
@@ -104,6 +106,11 @@ export class Truth {
 
   #apply(shard: number, event: JournalEvent, record: JournalRecord): void {
     if (event.type === "shard-claimed") return;
+    if (event.type === "message-sent" || event.type === "message-applied" || event.type === "messages-acked") {
+      const problem = this.ways.fold(event);
+      if (problem !== undefined) throw new Violation("I3", `shard ${shard}, record ${record.position}: ${problem}`);
+      return;
+    }
     if (event.type === "definition-pinned") {
       const definition: unknown = JSON.parse(event.body);
       if (!isDefinition(definition)) throw new Violation("I5", `${event.workflow} is pinned to no definition`);

@@ -9,6 +9,7 @@ import type { SliceOutcome } from "@millrace/store/store.ts";
 import { between, pick, weighted } from "../choice.ts";
 import type { Coverage } from "../coverage.ts";
 import type { Disk } from "../server.ts";
+import type { Passage } from "./faulty-link.ts";
 import type { BlobFate } from "./tapped-blobs.ts";
 
 /** Where a process dies next. */
@@ -111,6 +112,14 @@ export class Chaos {
     if (outcome === null) return { type: "written" };
     this.#victim.coverage.count(`fault: store ${outcome.type}`);
     return outcome;
+  }
+
+  /** What becomes of a message between shards, or of its answer. */
+  passage(of: "message" | "answer"): Passage {
+    if (this.#isOver || this.#prng.chance(0.85)) return { type: "passes" };
+    const type = pick(this.#prng, ["lost", "twice", "late"] as const);
+    this.#victim.coverage.count(`fault: ${of} ${type}`);
+    return type === "late" ? { type, delayMs: this.#prng.below(SPELL_MS_MAX) } : { type };
   }
 
   /** What becomes of a read of a blob. One that is lost stays so. */

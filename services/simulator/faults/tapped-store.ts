@@ -9,6 +9,7 @@ import type {
   SliceOutcome,
   Store,
   StoreCopy,
+  StoredRow,
   StoredRun,
 } from "@millrace/store/store.ts";
 
@@ -52,16 +53,20 @@ export class TappedStore implements Store {
     return this.#inner.aheadTo();
   }
 
-  pinned(visit: (bytes: Uint8Array) => void): void {
-    this.#inner.pinned(visit);
-  }
-
   run(runId: RunId): StoredRun | undefined {
     return this.#inner.run(runId);
   }
 
   key(tenant: TenantId, key: string): KeyRow | undefined {
     return this.#inner.key(tenant, key);
+  }
+
+  row(key: string): StoredRow | undefined {
+    return this.#inner.row(key);
+  }
+
+  rows(prefix: string, visit: (row: StoredRow) => void): void {
+    this.#inner.rows(prefix, visit);
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {

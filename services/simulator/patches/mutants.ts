@@ -11,6 +11,7 @@ export interface Mutant {
 
 const HOST = "services/shard-host";
 const RUN = "shared/core/run";
+const WAYS = "shared/core/messages/ways.ts";
 const LOG = "shared/journal/memory/log.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -111,7 +112,60 @@ export const MUTANTS: readonly Mutant[] = [
     "    this.#scene.store.flush((outcome) => {",
     "    void this.#scene.journal.truncateBefore(position(this.#target + 1));\n    this.#scene.store.flush((outcome) => {",
   ]),
-  mutant("definitions not stored", 20, [`${HOST}/checkpoint.ts`, "    this.#pinned.push(row);\n", "    void row;\n"]),
+  // Children, and messages between runs
+  mutant("de-duplication of messages off", 20, [
+    WAYS,
+    'if (number <= applied) return "repeated";',
+    'if (number <= applied) return "next";',
+  ]),
+  mutant("gaps between messages ignored", 250, [
+    WAYS,
+    'return number === applied + 1 ? "next" : "early";',
+    'return "next";',
+  ]),
+  mutant("messages acknowledged before they are durable", 60, [
+    `${HOST}/decider.ts`,
+    'if (origin !== null) turn.reply(origin, done(ref, runId, standing === "repeated", 0));',
+    'origin?.replied([done(ref, runId, standing === "repeated", 0)]);',
+  ]),
+  mutant("messages sent before they are durable", 20, [
+    `${HOST}/turn-loop.ts`,
+    "    this.#inFlight = turn;\n",
+    "    this.#scene.performed(turn);\n    this.#inFlight = turn;\n",
+  ]),
+  mutant("messages not read back", 10, [`${HOST}/replay.ts`, "this.memory.ways.replay(event, record.position);", ""]),
+  mutant("messages not restored from the checkpoint", 20, [`${HOST}/replay.ts`, "    memory.ways.restore();\n", ""]),
+  mutant("messages not sent after a take-over", 20, [`${HOST}/shard.ts`, "    serving.outbox.takeOver();\n", ""]),
+  mutant("numbers of messages not in the checkpoint", 20, [
+    `${HOST}/checkpoint.ts`,
+    "this.#ways = memory.ways.changed();",
+    "this.#ways = [];",
+  ]),
+  mutant("parent told by any epoch", 60, [
+    `${RUN}/react.ts`,
+    "if (run.parent?.wait === true && run.epoch === 1)",
+    "if (run.parent?.wait === true)",
+  ]),
+  mutant("children not stopped", 20, [
+    `${RUN}/react.ts`,
+    'if (event.status !== "cancelled") stopChildren(run, plan, reactions);',
+    "",
+  ]),
+  mutant(
+    "child of any epoch counts",
+    250,
+    [`${RUN}/commands/child-ended.ts`, "run.epoch !== epoch || ", ""],
+    [
+      `${RUN}/commands/child-ended.ts`,
+      "if (childOf(run, index, item) !== child)",
+      "if (childOf(run, index, item) === null)",
+    ],
+  ),
+  mutant("definitions not stored", 20, [
+    `${HOST}/checkpoint.ts`,
+    "this.#pins = memory.plans.upTo(this.#target);",
+    "this.#pins = [];",
+  ]),
   mutant("keys not restored", 10, [`${HOST}/replay.ts`, 'if (key !== "") ', 'if (key === "?") ']),
   // Large payloads
   mutant("a blob that cannot be read counted as lost", 60, [

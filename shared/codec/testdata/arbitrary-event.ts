@@ -1,7 +1,8 @@
 // Any event there can be, whether or not it could follow from another.
 import type { Failure, FailureClass, RunFailure } from "@millrace/model/failure.ts";
-import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
+import { runId, slot, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { type BlobRef, type Json, json, type Payload, type StepInput } from "@millrace/model/payload.ts";
+import type { Lane, ParentRef, RunMessage } from "@millrace/model/messages.ts";
 import type { JournalEvent } from "@millrace/model/run-events.ts";
 import type { EndStatus } from "@millrace/model/run-state.ts";
 import fc from "fast-check";
@@ -48,11 +49,28 @@ const worker = texts.map(workerName);
 const tenant = texts.map(tenantId);
 const workflow = texts.map(workflowName);
 
+const place = { epoch: counts, step: counts, item: ordinals, attempt: counts };
+const parents: fc.Arbitrary<ParentRef | null> = fc.option(
+  fc.record({ ...of, ...place, stepName: texts, wait: fc.boolean(), depth: counts }),
+);
+const slots = fc.nat(4095).map(slot);
+const way = { from: slots, to: slots, lane: fc.constantFrom<Lane>("start", "answer") };
+const between = { from: runIds, to: runIds, tenant };
+
+/** In the order of the codec's table. */
+const MESSAGES: readonly fc.Arbitrary<RunMessage>[] = [
+  fc.record({ type: fc.constant("start-child" as const), ...between, ...place, workflow, version: counts }),
+  fc.record({ type: fc.constant("stop-child" as const), ...between, mode: fc.constantFrom("cancel", "terminate") }),
+  fc.record({ type: fc.constant("child-started" as const), ...between, ...place }),
+  fc.record({ type: fc.constant("child-refused" as const), ...between, ...place, failure: failures }),
+  fc.record({ type: fc.constant("child-ended" as const), ...between, ...place, status: ends }),
+];
+
 /** In the order of the codec's table. */
 const KINDS: readonly fc.Arbitrary<JournalEvent>[] = [
   fc.record({
     ...{ type: fc.constant("run-started" as const), ...of, tenant, workflow, version: counts, input: payloads },
-    ...{ idempotencyKey: texts, inputHash: texts, traceparent: texts, stepCount: counts },
+    ...{ idempotencyKey: texts, inputHash: texts, traceparent: texts, stepCount: counts, parent: parents },
   }),
   fc.record({ type: fc.constant("step-scheduled" as const), ...attempt, input: anyInput }),
   fc.record({ type: fc.constant("step-completed" as const), ...attempt, output: payloads, worker, startedMs: times, logs }),
@@ -79,13 +97,24 @@ const KINDS: readonly fc.Arbitrary<JournalEvent>[] = [
     ...{ failure: runFailures, reason: texts },
   }),
   fc.record({ type: fc.constant("run-retried" as const), ...of, epoch: counts, requestId: texts }),
+  fc.record({
+    ...{ type: fc.constant("child-ordered" as const), ...attempt, input: anyInput, child: runIds, workflow },
+    version: counts,
+  }),
   fc.record({ type: fc.constant("shard-claimed" as const), node: texts }),
   fc.record({ type: fc.constant("definition-pinned" as const), tenant, workflow, version: counts, body: texts }),
+  fc.record({ type: fc.constant("message-applied" as const), ...way, number: counts }),
+  fc.record({ type: fc.constant("messages-acked" as const), ...way, upTo: counts }),
 ];
 
-export const KIND_COUNT = KINDS.length;
+/** One of every kind of message. */
+const sent: fc.Arbitrary<readonly JournalEvent[]> = fc.tuple(
+  ...MESSAGES.map((message) => fc.record({ type: fc.constant("message-sent" as const), number: counts, message })),
+);
+
+export const KIND_COUNT = KINDS.length + 1;
 
 /** Some of every kind. */
 export const arbitraryEvents: fc.Arbitrary<readonly JournalEvent[]> = fc
-  .tuple(...KINDS.map((kind) => fc.array(kind, { minLength: 1, maxLength: 2 })))
+  .tuple(...KINDS.map((kind) => fc.array(kind, { minLength: 1, maxLength: 2 })), sent)
   .map((lists) => lists.flat());

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { compilePlan } from "@millrace/core/plan/compile.ts";
 import { arbitraryDefinition } from "@millrace/core/run/testdata/arbitrary-definition.ts";
 import { arbitraryHistory, play } from "@millrace/core/run/testdata/arbitrary-history.ts";
+import { runId } from "@millrace/model/ids.ts";
+import type { ParentRef } from "@millrace/model/messages.ts";
 import type { RunState, StepState } from "@millrace/model/run-state.ts";
 import fc from "fast-check";
 import { encodeEvents } from "../events-v1.ts";
@@ -13,6 +15,10 @@ import { arbitraryEvents, RECORD_MS } from "./arbitrary-event.ts";
 
 const FOLDER = join(import.meta.dirname, "golden");
 const SEED = 2026;
+const PARENT: ParentRef = {
+  ...{ runId: runId("0000000y000000000000"), epoch: 2, step: 3, item: 4, attempt: 5, stepName: "order" },
+  ...{ wait: true, depth: 6 },
+};
 
 const events = fc.sample(arbitraryEvents, { numRuns: 3, seed: SEED }).flat();
 const runs = variedRuns();
@@ -32,11 +38,13 @@ function variedRuns(): RunState[] {
   const seen = new Set<string>();
   const varied: RunState[] = [];
   for (const [definition, history] of fc.sample(fc.tuple(arbitraryDefinition, arbitraryHistory), { numRuns: 2000, seed: SEED })) {
-    const run = play(compilePlan(definition), history, () => {});
+    const run = play(compilePlan(definition), history, () => {}, varied.length % 3 === 1 ? PARENT : null);
     if (run === undefined) continue;
     const parts = [`run ${run.status}`, ...run.steps.flatMap(partsOf)];
     if (run.signals.length > 0) parts.push("signal");
     if (run.retries.length > 0) parts.push("retry");
+    if (run.parent !== null) parts.push("parent");
+    if (run.children !== null) parts.push("children");
     if (parts.every((part) => seen.has(part))) continue;
     for (const part of parts) seen.add(part);
     varied.push(run);

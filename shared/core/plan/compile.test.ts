@@ -16,7 +16,14 @@ import {
 const RETRY = { maxAttempts: 5, initialDelayMs: 500, maxDelayMs: 60_000, multiplier: 2 };
 
 function step(name: string, fields: Partial<StepDefinition>): StepDefinition {
-  const rest = { if: null, forEach: null, maxConcurrency: 100, with: null, hasWith: fields.with !== undefined };
+  const rest = {
+    if: null,
+    forEach: null,
+    maxConcurrency: 100,
+    with: null,
+    hasWith: fields.with !== undefined,
+    child: null,
+  };
   const times = { attemptTimeoutMs: 300_000, stepTimeoutMs: 0, retry: RETRY };
   return { name, uses: "a.task", kind: "task", needs: [], ...rest, ...times, ...fields };
 }

@@ -13,7 +13,8 @@ import {
   pathText,
 } from "../expression/template.ts";
 import { type Ancestry, ancestryOf } from "./ancestry.ts";
-import { type InputPlan, type Plan, type PlanStep, readsOf } from "./plan.ts";
+import { childWorkflow } from "./child.ts";
+import { type ChildPlan, type InputPlan, type Plan, type PlanStep, readsOf } from "./plan.ts";
 import { signalName, sleepUntil } from "./waiting.ts";
 
 /** Compiles a definition that was checked; one with mistakes is a broken invariant and throws. */
@@ -71,12 +72,14 @@ class PlanCompiler {
     const condition = this.#expression(step.if, [...path, "if"], site, ["bool"]);
     const forEach = this.#expression(step.forEach, [...path, "forEach"], site, ["list"]);
     const waits = step.kind === "sleep" || step.kind === "signal";
-    const withPath = [...path, "with"];
+    const withPath = step.child === null ? [...path, "with"] : [...path, "with", "input"];
     const wait = { step, path: withPath, site, problems: this.#problems };
     const sleep = step.kind === "sleep" ? sleepUntil(wait) : null;
     const signal = step.kind === "signal" ? signalName(wait) : null;
+    const child = this.#child(step, ordinal);
     const input: InputPlan = waits ? { type: "constant", value: JSON_NULL } : this.#input(step, withPath, ordinal);
-    const begins = forEach?.reads ?? [...readsOf(input), ...(sleep?.reads ?? []), ...(signal?.reads ?? [])];
+    const attemptReads = [...new Set([...readsOf(input), ...(child?.workflow.reads ?? [])])];
+    const begins = forEach?.reads ?? [...attemptReads, ...(sleep?.reads ?? []), ...(signal?.reads ?? [])];
     return {
       index: ordinal,
       name: step.name,
@@ -88,13 +91,23 @@ class PlanCompiler {
       forEach: forEach === null ? null : itemsOf(forEach, pathText([...path, "forEach"])),
       input,
       reads: [...new Set([...(condition?.reads ?? []), ...begins])],
+      attemptReads,
       sleepUntil: sleep?.wakeUp ?? null,
       signal,
+      child,
       maxConcurrency: step.maxConcurrency,
       attemptTimeoutMs: step.attemptTimeoutMs,
       stepTimeoutMs: step.stepTimeoutMs,
       retry: step.retry,
     };
+  }
+
+  #child({ name, forEach, child }: StepDefinition, ordinal: number): ChildPlan | null {
+    if (child === null) return null;
+    const site = this.#site(ordinal, forEach !== null);
+    const workflow = childWorkflow(child, { path: ["steps", name, "with"], site, problems: this.#problems });
+    const { version, wait, onCancel } = child;
+    return workflow === null ? null : { workflow, version, wait, onCancel };
   }
 
   #needs(step: StepDefinition): readonly number[] {

@@ -1,6 +1,7 @@
 // A definition compiled for deciding: names turned into ordinals, expressions parsed, pass-through inputs recognised.
-import type { Definition, RetryPolicy, StepKind } from "@millrace/model/definition.ts";
+import type { Definition, OnCancel, RetryPolicy, StepKind } from "@millrace/model/definition.ts";
 import type { Failure } from "@millrace/model/failure.ts";
+import type { WorkflowName } from "@millrace/model/ids.ts";
 import type { Json } from "@millrace/model/payload.ts";
 
 /** What expressions may read of a run. Asked only for what an expression names; texts are parsed on demand. */
@@ -46,6 +47,15 @@ export type InputPlan =
   | { readonly type: "constant"; readonly value: Json }
   | { readonly type: "computed"; readonly template: Expression<Json> };
 
+/** The run that a `workflow` step starts. */
+export interface ChildPlan {
+  readonly workflow: Expression<WorkflowName>;
+  /** 0 = the newest when it starts. */
+  readonly version: number;
+  readonly wait: boolean;
+  readonly onCancel: OnCancel;
+}
+
 export interface PlanStep {
   readonly index: number;
   readonly name: string;
@@ -57,12 +67,16 @@ export interface PlanStep {
   /** Evaluates to the items' JSON texts, at most FOR_EACH_ITEMS_MAX. */
   readonly forEach: Expression<readonly Json[]> | null;
   readonly input: InputPlan;
-  /** What is read to begin it, as in {@link Expression.reads}: by its condition, and its list or else its input. */
+  /** What is read to begin it, as in {@link Expression.reads}: by its condition, and its list or else its first attempt. */
   readonly reads: readonly number[];
+  /** What is read to begin the first attempt of it, or of an item: by its input, and the name of a child's workflow. */
+  readonly attemptReads: readonly number[];
   /** kind `sleep`: evaluates `with` ({for} or {until}) to the wake-up time; gets the moment it is decided at. */
   readonly sleepUntil: ((scope: Scope, nowMs: number) => Evaluated<number>) | null;
   /** kind `signal`: the name waited for. */
   readonly signal: Expression<string> | null;
+  /** kind `workflow`. */
+  readonly child: ChildPlan | null;
   readonly maxConcurrency: number;
   readonly attemptTimeoutMs: number;
   readonly stepTimeoutMs: number;

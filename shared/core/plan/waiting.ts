@@ -19,13 +19,17 @@ import type { Evaluated, Expression, Scope } from "./plan.ts";
 /** The longest name of a signal. */
 export const SIGNAL_NAME_CHARACTERS_MAX = 128;
 
-/** A step whose `with` is compiled, and where mistakes go. */
-export interface Waiting {
-  readonly step: StepDefinition;
+/** Where a step's `with` stands, and where mistakes in it go. */
+export interface WithPlace {
   /** Of `with`. */
   readonly path: Path;
   readonly site: Site;
   readonly problems: PlacedProblem[];
+}
+
+/** A step whose `with` is compiled. */
+export interface Waiting extends WithPlace {
+  readonly step: StepDefinition;
 }
 
 export interface Sleep {
@@ -123,7 +127,7 @@ function entries(template: Template): readonly (readonly [string, Template])[] {
 }
 
 /** A string without expressions, its escapes undone. */
-function fixedText(written: Template): string | undefined {
+export function fixedText(written: Template): string | undefined {
   if (typeof written !== "string") return undefined;
   const parts = splitText(written);
   if ("message" in parts || !parts.every((part) => part.type === "text")) return undefined;
@@ -131,28 +135,28 @@ function fixedText(written: Template): string | undefined {
 }
 
 /** The one expression a string consists of. */
-function lone(waiting: Waiting, path: Path, written: Template, types: readonly string[]): CompiledValue | null {
+export function lone(place: WithPlace, path: Path, written: Template, types: readonly string[]): CompiledValue | null {
   const parts = typeof written === "string" ? splitText(written) : [];
   if ("message" in parts) {
-    waiting.problems.push({ ...parts, path, source: "" });
+    place.problems.push({ ...parts, path, source: "" });
     return null;
   }
   const [part] = parts;
   if (part?.type !== "expression" || parts.length > 1) {
     return mistake(
-      waiting,
+      place,
       path,
       "it needs a text, or one expression and nothing around it",
       "Write e.g. ${input.delay}.",
     );
   }
-  const compiled = compileValue(part.source, { ...waiting.site, field: pathText(path) }, types);
+  const compiled = compileValue(part.source, { ...place.site, field: pathText(path) }, types);
   if (compiled.type === "compiled") return compiled;
-  waiting.problems.push({ ...compiled.problem, path, source: part.source });
+  place.problems.push({ ...compiled.problem, path, source: part.source });
   return null;
 }
 
-function mistake(waiting: Waiting, path: Path, message: string, fix: string): null {
-  waiting.problems.push({ path, source: "", message, fix, offset: 0 });
+export function mistake(place: WithPlace, path: Path, message: string, fix: string): null {
+  place.problems.push({ path, source: "", message, fix, offset: 0 });
   return null;
 }

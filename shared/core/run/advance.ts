@@ -1,7 +1,7 @@
 // Begins every step whose needs are settled, follows what settles at once, and ends the run when nothing is left.
-import type { StepInput } from "@millrace/model/payload.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import { type PlanStep, readsOf, type Scope } from "../plan/plan.ts";
+import { beginAttempt } from "./attempts.ts";
 import { readable, stepIsReadable } from "./blobs.ts";
 import {
   askToAdvance,
@@ -62,8 +62,7 @@ function begin(decision: Decision, run: RunState, step: PlanStep): void {
   const state = run.steps[step.index];
   if (state?.status === "abandoned") {
     // Its condition held and its input was computed when it first began: both stand, and so does its key.
-    emit(decision, scheduled(run, step, null));
-    return;
+    return beginAttempt(decision, run, step, { item: -1, attempt: 1, input: null });
   }
   if (isSkippedByNeeds(run, step)) {
     emit(decision, { type: "step-skipped", runId: run.runId, step: step.index });
@@ -86,12 +85,12 @@ function begin(decision: Decision, run: RunState, step: PlanStep): void {
 
 function beginOnce(decision: Decision, run: RunState, step: PlanStep, scope: Scope): void {
   switch (step.kind) {
-    case "task": {
+    case "task":
+    case "workflow": {
       const input = inputOf(step.input, scope);
       if (input.type === "failed") return faultStep(decision, run, wholeStep(step), input.failure);
       if (typeof input.value !== "number") spend(decision, input.value);
-      emit(decision, scheduled(run, step, input.value));
-      return;
+      return beginAttempt(decision, run, step, { item: -1, attempt: 1, input: input.value });
     }
     case "transform":
       return transform(decision, run, step, scope);
@@ -100,10 +99,6 @@ function beginOnce(decision: Decision, run: RunState, step: PlanStep, scope: Sco
     case "signal":
       return waitForSignal(decision, run, step, scope);
   }
-}
-
-function scheduled(run: RunState, step: PlanStep, input: StepInput | null) {
-  return { type: "step-scheduled", runId: run.runId, step: step.index, item: -1, attempt: 1, input } as const;
 }
 
 /** A chain behind a skipped step is skipped with it; a join runs if any of its branches ran. */

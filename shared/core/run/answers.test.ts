@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Failure } from "@millrace/model/failure.ts";
 import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { json, PAYLOAD_BYTES_MAX, type Payload } from "@millrace/model/payload.ts";
-import type { RunCommand, StartRun } from "@millrace/model/run-commands.ts";
+import type { RunCommand, SettleChild, StartRun } from "@millrace/model/run-commands.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import { describe, expect, it } from "vitest";
 import type { Plan } from "../plan/plan.ts";
@@ -24,7 +24,7 @@ const PLAN = makePlan(
 
 const START: StartRun = {
   ...{ type: "start", ...TO, workflow: workflowName("w"), version: 1, input: json("{}") },
-  ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+  ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
 };
 const FAILURE: Failure = { code: "BAD", class: "permanent", message: "no", guidance: "", retryAfterMs: 0 };
 const TOKEN = {
@@ -51,6 +51,10 @@ const COMMANDS: readonly RunCommand[] = [
   { type: "retry", ...TO, requestId: "" },
   { type: "timer-due", ...TO },
   { type: "advance", ...TO, lost: [] },
+  {
+    ...{ type: "child-ended", ...TO, child: TO.runId, epoch: 1, step: 0, item: -1, attempt: 1, status: "completed" },
+    ...{ output: json("1"), failure: null, startedMs: 0 },
+  },
 ];
 
 /** What brings a run into each state. */
@@ -85,8 +89,8 @@ function brought(way: readonly RunCommand[], plan: Plan = PLAN): RunState | unde
   return run;
 }
 
-function answer(way: readonly RunCommand[], command: RunCommand): string {
-  const decision = makeDecision(PLAN, brought(way), { nowMs: NOW_MS + 60_000, seed: 1 });
+function answer(way: readonly RunCommand[], command: RunCommand, plan: Plan = PLAN): string {
+  const decision = makeDecision(plan, brought(way, plan), { nowMs: NOW_MS + 60_000, seed: 1 });
   const decided = decide(decision, command);
   if ("code" in decided) return decided.code;
   const status = decision.events.length === 0 ? "" : ` → ${decision.run?.status ?? ""}`;
@@ -103,6 +107,45 @@ describe("answers", () => {
     });
     const table = [["", ...states], states.concat("").map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
     await expect(`${table.join("\n")}\n`).toMatchFileSnapshot(join(import.meta.dirname, "testdata/answers.md"));
+  });
+});
+
+const CHILD_PLAN = makePlan(
+  [
+    makeStep("a", {
+      ...{ kind: "workflow", uses: "workflow", child: { name: "c", version: 0, wait: true, onCancel: "cancel" } },
+      retry: { maxAttempts: 1, initialDelayMs: 1, maxDelayMs: 1, multiplier: 1 },
+    }),
+  ],
+  undefined,
+  60_000,
+);
+
+/** What the child of the only step tells; IDs depend on seed and time alone. */
+function childEnded(status: SettleChild["status"]): RunCommand {
+  const child = brought([START], CHILD_PLAN)?.children?.[0]?.child ?? TO.runId;
+  const place = { child, epoch: 1, step: 0, item: -1, attempt: 1, startedMs: 0 };
+  return { type: "child-ended", ...TO, ...place, status, output: json("1"), failure: FAILURE };
+}
+
+describe("answers of a run with a child", () => {
+  it("to every end of the child in every state", async () => {
+    const ways = {
+      ...WAYS,
+      completed: [START, childEnded("completed")],
+      failed: [START, childEnded("failed")],
+      cancelled: [START, { type: "cancel", ...TO, reason: "" } as const, childEnded("cancelled")],
+    };
+    const statuses = ["completed", "started", "refused", "failed", "timed-out", "cancelled", "terminated"] as const;
+    const rows = statuses.map((status) => [
+      `child ${status}`,
+      ...Object.values(ways).map((way) => answer(way, childEnded(status), CHILD_PLAN)),
+    ]);
+    const states = Object.keys(ways);
+    const table = [["", ...states], states.concat("").map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`);
+    await expect(`${table.join("\n")}\n`).toMatchFileSnapshot(
+      join(import.meta.dirname, "testdata/answers-children.md"),
+    );
   });
 });
 

@@ -9,6 +9,7 @@ import type { Plan } from "../plan/plan.ts";
 import { decide } from "./decide.ts";
 import { nextDueMs } from "./due.ts";
 import { outputPayload, runOutput } from "./input.ts";
+import { childOf } from "./open-children.ts";
 import { arbitraryDefinition, RUN_INPUT_TEXT } from "./testdata/arbitrary-definition.ts";
 import { openTasks } from "./testdata/arbitrary-history.ts";
 import { makeDecision, makePlan, makeStep } from "./testdata/make-plan.ts";
@@ -31,7 +32,7 @@ class Driven {
     this.#budget = budget;
     this.#decide({
       ...{ type: "start", ...TO, workflow: workflowName("w"), version: 1, input: payloadOf(input) },
-      ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+      ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
     });
   }
 
@@ -59,6 +60,11 @@ class Driven {
   }
 
   complete(task: { readonly step: number; readonly item: number; readonly attempt: number }, output: Payload): void {
+    const child = this.run === undefined ? null : childOf(this.run, task.step, task.item);
+    if (child !== null) {
+      const end = { child, epoch: 1, ...task, status: "completed", output, failure: null, startedMs: 0 } as const;
+      return this.#decide({ type: "child-ended", ...TO, ...end });
+    }
     const outcome = { type: "completed", output } as const;
     const token = { runId: TO.runId, epoch: 1, ...task };
     const result = { ...token, outcome, worker: workerName("w@1"), startedMs: this.#nowMs, logs: null };

@@ -21,6 +21,7 @@ const ONE_STEP: Definition = {
       maxConcurrency: 100,
       with: null,
       hasWith: false,
+      child: null,
       attemptTimeoutMs: 300_000,
       stepTimeoutMs: 0,
       retry: { maxAttempts: 5, initialDelayMs: 500, maxDelayMs: 60_000, multiplier: 2 },
@@ -45,10 +46,12 @@ function started(): Decision {
     eventsLeft: COMMAND_EVENTS_MAX,
     bytesLeft: COMMAND_BYTES_MAX,
     advanceAsked: false,
+    canOrder: true,
+    roomAwaited: false,
     loadAsked: false,
   };
   const workflow = workflowName("one");
-  const keys = { idempotencyKey: "", inputHash: "", traceparent: "" };
+  const keys = { idempotencyKey: "", inputHash: "", traceparent: "", parent: null };
   decide(decision, { type: "start", runId: RUN, tenant: OWNER, workflow, version: 1, input: json("1"), ...keys });
   return decision;
 }

@@ -1,10 +1,11 @@
 // Decides what a command means for a run. Never throws for bad input, never waits; touches nothing but the decision.
 import type { Failure } from "@millrace/model/failure.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { RunCommand, StartRun } from "@millrace/model/run-commands.ts";
 import type { RunState } from "@millrace/model/run-state.ts";
 import { advanceAll } from "./advance.ts";
 import { cancel, terminate } from "./commands/cancel.ts";
+import { settleChild } from "./commands/child-ended.ts";
 import { pause, resumeRun } from "./commands/pause.ts";
 import { recordResult } from "./commands/result.ts";
 import { retry } from "./commands/retry.ts";
@@ -41,7 +42,7 @@ const TOO_LARGE: Failure = {
   retryAfterMs: 0,
 };
 
-function decideKnown(decision: Decision, run: RunState, command: Exclude<RunCommand, { type: "start" }>): Decided {
+function decideKnown(decision: Decision, run: RunState, command: Exclude<RunCommand, StartRun>): Decided {
   switch (command.type) {
     case "result":
       return recordResult(decision, run, command.result);
@@ -63,14 +64,25 @@ function decideKnown(decision: Decision, run: RunState, command: Exclude<RunComm
     case "advance":
       decision.lost = command.lost;
       advanceAll(decision);
+      // A child's next attempt is due, too, and may have waited for room or for a blob that its name is read from.
+      if (decision.plan.steps.some(({ child }) => child !== null)) timerDue(decision, run);
       return DONE;
+    case "child-ended":
+      return settleChild(decision, run, command);
   }
 }
 
-/** Results, timers and scheduling of a run that is gone are settled; a person who names it is told (I3). */
-function unknownRun(command: RunCommand): Decided {
-  if (command.type === "result" || command.type === "timer-due" || command.type === "advance") return REPEATED;
-  return runNotFound(command.runId);
+/** Results, ends of children, timers and scheduling of a run that is gone are settled; a person who names it is told (I3). */
+function unknownRun(command: Exclude<RunCommand, StartRun>): Decided {
+  switch (command.type) {
+    case "result":
+    case "child-ended":
+    case "timer-due":
+    case "advance":
+      return REPEATED;
+    default:
+      return runNotFound(command.runId);
+  }
 }
 
 export function runNotFound(runId: string): Refusal {

@@ -38,6 +38,10 @@ export interface Decision {
   bytesLeft: number;
   /** Whether `advance` was asked for: once a command is enough. */
   advanceAsked: boolean;
+  /** Whether there is room for messages, and so for ordering children. */
+  readonly canOrder: boolean;
+  /** Whether `await-room` was asked for. */
+  roomAwaited: boolean;
   /** Whether texts of blobs were asked for: what else is missing is asked for by the `advance` that follows. */
   loadAsked: boolean;
 }

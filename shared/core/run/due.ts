@@ -1,16 +1,17 @@
 // When a run next wants `timer-due`, from state alone.
 import type { RunState, StepState, TaskState } from "@millrace/model/run-state.ts";
 import type { Plan, PlanStep } from "../plan/plan.ts";
+import { mayBegin } from "./readiness.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-/** Epoch ms; 0 = never. */
-export function nextDueMs(run: RunState, plan: Plan): number {
+/** Epoch ms, later than `afterMs`; 0 = never. */
+export function nextDueMs(run: RunState, plan: Plan, afterMs = 0): number {
   if (run.endedMs !== 0) return 0;
   if (run.status === "cancelling") return run.cancelDeadlineMs;
   let dueMs = NEVER;
   dueTimes(run, plan, (atMs) => {
-    if (atMs < dueMs) dueMs = atMs;
+    if (atMs > afterMs && atMs < dueMs) dueMs = atMs;
   });
   return dueMs === NEVER ? 0 : dueMs;
 }
@@ -33,10 +34,10 @@ function stepDueMs(run: RunState, step: PlanStep, state: StepState): number {
       return state.deadlineMs > 0 ? state.deadlineMs : NEVER;
     case "scheduled":
     case "backoff":
-      return Math.min(timeoutAt(step, state.firstScheduledMs), retryAt(run, state));
+      return Math.min(timeoutAt(step, state.firstScheduledMs), retryAt(run, step, state));
     case "fanned-out":
       return state.tasks.reduce(
-        (dueMs, task) => (task === null ? dueMs : Math.min(dueMs, retryAt(run, task))),
+        (dueMs, task) => (task === null ? dueMs : Math.min(dueMs, retryAt(run, step, task))),
         timeoutAt(step, state.sinceMs),
       );
     default:
@@ -48,7 +49,7 @@ function timeoutAt(step: PlanStep, sinceMs: number): number {
   return step.stepTimeoutMs > 0 ? sinceMs + step.stepTimeoutMs : NEVER;
 }
 
-/** Retries wait while a run is paused; resuming looks for them. */
-function retryAt(run: RunState, task: TaskState): number {
-  return task.status === "backoff" && run.status === "running" ? task.retryAtMs : NEVER;
+/** Retries wait while a run is paused, and for the end of a child when many are under way; both look for them. */
+function retryAt(run: RunState, step: PlanStep, task: TaskState): number {
+  return task.status === "backoff" && run.status === "running" && mayBegin(run, step) ? task.retryAtMs : NEVER;
 }

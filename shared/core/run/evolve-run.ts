@@ -3,6 +3,7 @@ import type { CancelRequested, RunEnded, RunRetried } from "@millrace/model/run-
 import type { RunState, StepItems, StepState, TaskState } from "@millrace/model/run-state.ts";
 import { outcomeKnown } from "../retry/backoff.ts";
 import { abandoned } from "./evolve-task.ts";
+import { childOf } from "./open-children.ts";
 import { PENDING } from "./readiness.ts";
 import { stateBytesOf } from "./state-size.ts";
 
@@ -30,17 +31,17 @@ export function ended(run: RunState, event: RunEnded, atMs: number): void {
   for (let step = 0; step < run.steps.length; step++) {
     const state = run.steps[step];
     if (state === undefined) continue;
-    if (state.status === "scheduled") run.steps[step] = abandoned(state, atMs);
-    else if ("tasks" in state) abandonItems(state, atMs);
+    if (state.status === "scheduled") run.steps[step] = abandoned(state, atMs, childOf(run, step, -1));
+    else if ("tasks" in state) abandonItems(run, step, state, atMs);
   }
   run.openAttempts = 0;
 }
 
-function abandonItems(items: StepItems, atMs: number): void {
+function abandonItems(run: RunState, step: number, items: StepItems, atMs: number): void {
   for (let item = 0; item < items.tasks.length; item++) {
     const task = items.tasks[item];
     if (task?.status !== "scheduled") continue;
-    items.tasks[item] = abandoned(task, atMs);
+    items.tasks[item] = abandoned(task, atMs, childOf(run, step, item));
     items.open--;
   }
 }
@@ -55,6 +56,7 @@ export function retried(run: RunState, event: RunRetried, atMs: number): void {
   run.endedMs = 0;
   run.epochStartedMs = atMs;
   remember(run, event);
+  run.children = null;
   for (let step = 0; step < run.steps.length; step++) {
     const state = run.steps[step];
     if (state !== undefined) run.steps[step] = reopened(state, atMs);
@@ -104,5 +106,5 @@ function reopenedTask(task: TaskState & { status: "failed" | "backoff" }, atMs: 
   const last = task.log.recent.at(-1) ?? task.log.first;
   if (outcomeKnown(last.failure)) return null;
   const { attempt, keyEpoch, input, firstScheduledMs, log } = task;
-  return { status: "abandoned", attempt, keyEpoch, input, firstScheduledMs, endedMs: atMs, log };
+  return { status: "abandoned", attempt, keyEpoch, input, firstScheduledMs, endedMs: atMs, log, child: null };
 }

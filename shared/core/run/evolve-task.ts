@@ -1,7 +1,9 @@
 // How events of attempts change a task's state.
+import type { RunId } from "@millrace/model/ids.ts";
 import type { AttemptCancelled, AttemptFailed, StepCompleted, StepScheduled } from "@millrace/model/run-events.ts";
 import type { AttemptLog, FailedAttempt, RunState, TaskScheduled, TaskState } from "@millrace/model/run-state.ts";
 import { itemCompleted } from "./evolve-items.ts";
+import { childOf } from "./open-children.ts";
 import { itemsOf, setTask, taskOf } from "./task-state.ts";
 
 /** The newest failed attempts kept beside the first one (DESIGN §5). */
@@ -78,14 +80,14 @@ export function attemptFailed(run: RunState, event: AttemptFailed, atMs: number)
 
 export function attemptCancelled(run: RunState, event: AttemptCancelled, atMs: number): void {
   const task = scheduled(run, event.step, event.item);
-  setTask(run, event.step, event.item, abandoned(task, atMs));
+  setTask(run, event.step, event.item, abandoned(task, atMs, childOf(run, event.step, event.item)));
   run.openAttempts--;
   const items = event.item >= 0 ? itemsOf(run, event.step) : undefined;
   if (items !== undefined) items.open--;
 }
 
 /** The state of a task nobody waits for any more. */
-export function abandoned(task: TaskScheduled, atMs: number): TaskState {
+export function abandoned(task: TaskScheduled, atMs: number, child: RunId | null): TaskState {
   return {
     status: "abandoned",
     attempt: task.attempt,
@@ -94,6 +96,7 @@ export function abandoned(task: TaskScheduled, atMs: number): TaskState {
     firstScheduledMs: task.firstScheduledMs,
     endedMs: atMs,
     log: task.log,
+    child,
   };
 }
 

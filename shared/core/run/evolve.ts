@@ -3,10 +3,12 @@
 import { JSON_NULL as NULL } from "@millrace/model/payload.ts";
 import type { RunEvent, RunStarted, StepFaulted } from "@millrace/model/run-events.ts";
 import type { RunState, StepState } from "@millrace/model/run-state.ts";
+import { childOrdered } from "./evolve-child.ts";
 import { fannedOut, joined } from "./evolve-items.ts";
 import { cancelRequested, ended, retried } from "./evolve-run.ts";
 import { signalReceived, signalTaken } from "./evolve-signal.ts";
 import { abandoned, attemptCancelled, attemptFailed, stepCompleted, stepScheduled } from "./evolve-task.ts";
+import { childOf, removeChild } from "./open-children.ts";
 import { PENDING } from "./readiness.ts";
 import { failureBytes, taskBytes, textBytes } from "./state-size.ts";
 import { taskOf } from "./task-state.ts";
@@ -23,12 +25,17 @@ function apply(run: RunState, event: Exclude<RunEvent, RunStarted>, atMs: number
   switch (event.type) {
     case "step-scheduled":
       return changeTask(run, event, atMs, stepScheduled);
+    case "child-ordered":
+      return changeTask(run, event, atMs, childOrdered);
     case "step-completed":
-      return changeTask(run, event, atMs, stepCompleted);
+      changeTask(run, event, atMs, stepCompleted);
+      return removeChild(run, event.step, event.item);
     case "attempt-failed":
-      return changeTask(run, event, atMs, attemptFailed);
+      changeTask(run, event, atMs, attemptFailed);
+      return removeChild(run, event.step, event.item);
     case "attempt-cancelled":
-      return changeTask(run, event, atMs, attemptCancelled);
+      changeTask(run, event, atMs, attemptCancelled);
+      return removeChild(run, event.step, event.item);
     case "step-fanned-out":
       return fannedOut(run, event, atMs);
     case "step-joined":
@@ -114,6 +121,8 @@ function started(event: RunStarted, atMs: number): RunState {
     signals: [],
     signalIds: [],
     retries: [],
+    parent: event.parent,
+    children: null,
   };
 }
 
@@ -121,7 +130,7 @@ function started(event: RunStarted, atMs: number): RunState {
 function faulted(run: RunState, event: StepFaulted, atMs: number): void {
   const state = run.steps[event.step];
   if (state?.status === "scheduled") {
-    run.steps[event.step] = abandoned(state, atMs);
+    run.steps[event.step] = abandoned(state, atMs, childOf(run, event.step, -1));
     run.openAttempts--;
   } else if (state !== undefined && "tasks" in state) {
     state.status = "items-failed";

@@ -2,7 +2,8 @@
 import type { Failure } from "@millrace/model/failure.ts";
 import { type Json, PAYLOAD_BYTES_MAX, type StepInput } from "@millrace/model/payload.ts";
 import type { RunState, StepItems } from "@millrace/model/run-state.ts";
-import { type Evaluated, type PlanStep, readsOf } from "../plan/plan.ts";
+import type { Evaluated, PlanStep } from "../plan/plan.ts";
+import { beginAttempt } from "./attempts.ts";
 import { stepIsReadable } from "./blobs.ts";
 import { askToAdvance, type Decision, emit, faultStep, spend, spent, wholeStep } from "./decision.ts";
 import { inputOf } from "./evaluate-input.ts";
@@ -29,20 +30,16 @@ export function scheduleItems(decision: Decision, run: RunState, step: PlanStep,
     emit(decision, { type: "step-joined", runId: run.runId, step: step.index });
     return;
   }
-  while (hasRoom(step, items)) {
+  while (hasRoom(run, step, items)) {
     if (spent(decision)) return askToAdvance(decision, run);
     const item = nextItem(items);
-    if (items.tasks[item] == null && !stepIsReadable(decision, run, step, readsOf(step.input))) return;
+    if (items.tasks[item] == null && !stepIsReadable(decision, run, step, step.attemptReads)) return;
     const input = firstInput(decision, run, step, item);
     if (input?.type === "failed") return faultStep(decision, run, { step: step.index, item }, input.failure);
-    emit(decision, {
-      type: "step-scheduled",
-      runId: run.runId,
-      step: step.index,
-      item,
-      attempt: 1,
-      input: input === null ? null : input.value,
-    });
+    const before = decision.events.length;
+    beginAttempt(decision, run, step, { item, attempt: 1, input: input === null ? null : input.value });
+    // A child may have to wait, or fail its step.
+    if (decision.events.length === before || run.endedMs !== 0) return;
   }
 }
 

@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Position, position, term } from "@millrace/model/ids.ts";
 import type { JournalRecord, JournalTail } from "../journal.ts";
-import type { Mirror, MirroredStretch } from "../mirror.ts";
+import { isKept, type Mirror, type MirroredStretch } from "../mirror.ts";
 import { decodeRecord, encodeRecord, tailBefore, tailOf } from "../record.ts";
 
 /** A file is closed and the next one begun at this size: what can be forgotten at a time. */
@@ -58,6 +58,7 @@ class FileMirror implements Mirror {
 
   keep(record: JournalRecord): void {
     const tail = this.#tail;
+    if (isKept(this.#files[0]?.base, tail, record)) return;
     const follows = tail !== null && record.position === tail.position + 1 && record.previousChain === tail.chain;
     if (!follows || (this.#stream?.writableLength ?? 0) > BEHIND_BYTES_MAX) this.#begin();
     if (this.#stream === null || this.#streamBytes >= FILE_BYTES) this.#next(tailBefore(record));

@@ -1,7 +1,7 @@
 // A mirror in memory, for tests and the simulation. Its frames outlive the process that kept them, as files do.
 import type { Position } from "@millrace/model/ids.ts";
 import type { JournalRecord, JournalTail } from "../journal.ts";
-import type { Mirror, MirroredStretch } from "../mirror.ts";
+import { isKept, type Mirror, type MirroredStretch } from "../mirror.ts";
 import { decodeRecord, encodeRecord, tailBefore, tailOf } from "../record.ts";
 
 /** What a memory mirror writes to. */
@@ -38,7 +38,8 @@ class MemoryMirror implements Mirror {
 
   keep(record: JournalRecord): void {
     const disk = this.#disk;
-    const { tail } = disk;
+    const { base, tail } = disk;
+    if (isKept(base, tail, record)) return;
     if (tail === null || record.position !== tail.position + 1 || record.previousChain !== tail.chain) {
       disk.frames = [];
       disk.base = tailBefore(record);

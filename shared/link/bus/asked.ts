@@ -1,7 +1,7 @@
 // What a channel was asked and has not answered, oldest first, within bounds of count and length (I9).
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { ListPage, ListQuery, Origin, RunView } from "../link.ts";
 import { ASKED_LENGTH_MAX, ASKED_LENGTH_TOTAL_MAX, ASKED_MAX } from "./limits.ts";
 
@@ -25,7 +25,7 @@ export interface AskedCommand extends Waiting {
   readonly origin: Origin;
   /** The origin's own number for it. */
   readonly originRef: number;
-  readonly command: RunCommand;
+  readonly command: ShardCommand;
   /** Whether the command's ID was made here, so that nobody else can have sent it before. */
   readonly isMinted: boolean;
   /** Whether the origin wants to hear of the run's end. */

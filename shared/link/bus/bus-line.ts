@@ -13,7 +13,7 @@
 import type { Bus, BusMessage, Unsubscribe } from "@millrace/bus/bus.ts";
 import type { Clock } from "@millrace/clock/clock.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
 import type { GatewayFrame, ShardFrame } from "@millrace/rpc/generated/millrace/internal/v1/link.ts";
 import type { HeldAttempt, ListQuery } from "../link.ts";
@@ -93,7 +93,7 @@ export class BusLine implements Line {
     this.#begin();
   }
 
-  submit(ref: number, command: RunCommand, notifyEnd: boolean): void {
+  submit(ref: number, command: ShardCommand, notifyEnd: boolean): void {
     putCommand(this.#frame, ref, command, notifyEnd);
     this.#grew(commandLength(command));
   }

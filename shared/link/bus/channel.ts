@@ -15,7 +15,7 @@ import type { Clock } from "@millrace/clock/clock.ts";
 import { refusal } from "@millrace/errors/refusal.ts";
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
 import type { Envelope, ListPage, ListQuery, Origin, Reply, RunEnd, RunView, TaskSink, Watching } from "../link.ts";
 import { type Asked, AskedBook, type AskedCommand, type SharedRoom } from "./asked.ts";
@@ -356,7 +356,7 @@ export class Channel implements LineEvents {
     return tokens;
   }
 
-  #named(command: RunCommand): RunCommand {
+  #named(command: ShardCommand): ShardCommand {
     if (command.type === "signal" && command.signalId === "") return { ...command, signalId: this.#parts.mint() };
     if (command.type === "retry" && command.requestId === "") return { ...command, requestId: this.#parts.mint() };
     return command;
@@ -365,7 +365,7 @@ export class Channel implements LineEvents {
 
 const NO_ANSWER = `No owner of the shard answered within ${PATIENCE_MS} ms.`;
 
-function isRepeatable({ type }: RunCommand): boolean {
+function isRepeatable({ type }: ShardCommand): boolean {
   return type !== "resume";
 }
 

@@ -1,7 +1,7 @@
 // The way from a channel to whoever owns its shard: over the bus, or directly when that is this very process.
 import type { RunId, TenantId } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { OwedAttempt, Task, TaskToken } from "@millrace/model/task.ts";
 import type { HeldAttempt, ListPage, ListQuery, Reply, RunEnd, RunView } from "../link.ts";
 
@@ -9,7 +9,7 @@ import type { HeldAttempt, ListPage, ListQuery, Reply, RunEnd, RunView } from ".
 export interface Line {
   /** Whether somebody listens who, as far as is known, owns the shard. */
   readonly isUp: boolean;
-  submit(ref: number, command: RunCommand, notifyEnd: boolean): void;
+  submit(ref: number, command: ShardCommand, notifyEnd: boolean): void;
   run(ref: number, tenant: TenantId, runId: RunId): void;
   list(ref: number, query: ListQuery): void;
   watch(ref: number, tenant: TenantId, runId: RunId): void;

@@ -166,7 +166,7 @@ function startOf(): StartRun {
   const runId = mintRunId(Date.now(), slot(1), ++minted, process.pid);
   return {
     ...{ type: "start", runId, tenant: TENANT, workflow: workflowName("one"), version: 1, input: json("1") },
-    ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+    ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
   };
 }
 

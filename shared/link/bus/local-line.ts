@@ -1,6 +1,6 @@
 // The way to a shard in this very process: calls, no frames. Always up.
 import type { RunId, TenantId, Term } from "@millrace/model/ids.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand } from "@millrace/model/run-commands.ts";
 import type { TaskToken } from "@millrace/model/task.ts";
 import type { HeldAttempt, ListQuery, Origin, Reply, RunEnd, Watching } from "../link.ts";
 import type { LocalShard, TaskHolder } from "../local-shard.ts";
@@ -32,7 +32,7 @@ export class LocalLine implements Line, Origin, TaskHolder {
     return !this.#isClosed;
   }
 
-  submit(ref: number, command: RunCommand, notifyEnd: boolean): void {
+  submit(ref: number, command: ShardCommand, notifyEnd: boolean): void {
     this.#shard.submit(this, { ref, command, notifyEnd });
     this.#shard.wake();
   }

@@ -15,6 +15,7 @@ import {
 import { fastMethods } from "@millrace/rpc/wire/fast-methods.ts";
 import { type ParsePayload, parseJson } from "../parse-payload.ts";
 import { credentialsOf, type TlsFiles } from "../tls.ts";
+import { type ClusterClient, clusterClient } from "./cluster.ts";
 import { errorOfStart, type MillraceError } from "./millrace-error.ts";
 import { encodePayload } from "./payload.ts";
 import { type Run, type RunEnd, runEndOf, runOf, statusNumber } from "./run.ts";
@@ -133,6 +134,8 @@ export interface Client {
   getWorkflow(name: string, version?: number): Promise<Workflow>;
   /** The newest version of every workflow, by name, without `source`. */
   listWorkflows(): AsyncGenerator<Workflow, void, void>;
+  /** For operators: the cluster, its processes and shards. */
+  readonly cluster: ClusterClient;
   /** Closes the connection. Submitters are closed by themselves. */
   close(): void;
 }
@@ -153,6 +156,7 @@ export function createClient(options: ClientOptions = {}): Client {
 }
 
 class GrpcClient implements Client {
+  readonly cluster: ClusterClient = clusterClient((method, request) => this.#call(method, request));
   readonly #runs: RunServiceClient;
   readonly #metadata = new Metadata();
   readonly #timeoutMs: number;

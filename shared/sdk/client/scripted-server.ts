@@ -1,5 +1,6 @@
 // A real gRPC server whose handlers a test writes, and a client of it.
 import { Server, ServerCredentials, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { ClusterServiceService } from "@millrace/rpc/generated/millrace/v1/cluster_service.ts";
 import { RunServiceService } from "@millrace/rpc/generated/millrace/v1/runs.ts";
 import { WorkflowServiceService } from "@millrace/rpc/generated/millrace/v1/workflows.ts";
 import { type Client, createClient } from "./client.ts";
@@ -13,10 +14,12 @@ export interface Served extends AsyncDisposable {
 export async function serve(
   runs: UntypedServiceImplementation,
   workflows: UntypedServiceImplementation = {},
+  cluster: UntypedServiceImplementation = {},
 ): Promise<Served> {
   const server = new Server();
   server.addService(RunServiceService, runs);
   server.addService(WorkflowServiceService, workflows);
+  server.addService(ClusterServiceService, cluster);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);

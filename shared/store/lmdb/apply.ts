@@ -1,6 +1,6 @@
 // Puts a slice into the environments: main first, then what its redo says of the others. Runs on the store's own thread
 // and, after a crash, while opening.
-import { type LiveIndex, newestIn, type Slice } from "../store.ts";
+import { aheadAfter, type LiveIndex, type Slice } from "../store.ts";
 import {
   LIST_KEY_BYTES,
   packListPrefix,
@@ -29,7 +29,6 @@ const rowPlace = Buffer.alloc(6);
 /** Writes a slice and its redo into the main environment: from here on it happened. Throws what LMDB throws; then it did not. */
 export function applyToMain(main: MainEnvironment, scopes: Scopes, slice: Slice, redo: Redo): number {
   return undoable(main, scopes, () => {
-    for (const row of slice.pinned) main.pinned.putSync(Buffer.from(row.name), seal(row.bytes));
     for (const row of slice.live) {
       packRun(row.runId, runKey, 0);
       main.live.putSync(runKey, seal(stateOf(row.position, row.bytes)));
@@ -42,6 +41,10 @@ export function applyToMain(main: MainEnvironment, scopes: Scopes, slice: Slice,
       main.live.removeSync(runKey);
       moveLists(main, scopes, row, null);
       moveTimer(main, row, null);
+    }
+    for (const { key, position, bytes } of slice.rows) {
+      if (bytes === null) main.rows.removeSync(Buffer.from(key, "latin1"));
+      else main.rows.putSync(Buffer.from(key, "latin1"), seal(stateOf(position, bytes)));
     }
     replaceRedo(main.redo, redo);
     return putFacts(main.facts, slice);
@@ -148,7 +151,7 @@ function replaceRedo(db: Bytes, redo: Redo): void {
 function putFacts(facts: Bytes, slice: Slice): number {
   const number = sliceNumberOf(facts) + 1;
   facts.putSync(SLICE_FACT, numberBytes(number));
-  facts.putSync(AHEAD_FACT, numberBytes(slice.meta === null ? newestIn(slice, aheadOf(facts)) : 0));
+  facts.putSync(AHEAD_FACT, numberBytes(aheadAfter(slice, aheadOf(facts))));
   if (slice.meta !== null) facts.putSync(META_FACT, seal(encodeMeta(slice.meta)));
   return number;
 }

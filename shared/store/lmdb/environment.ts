@@ -1,7 +1,7 @@
 // The LMDB environments of a store, one file each:
 //
-//   main.mdb                  live runs, their lists and timers, pinned definitions, what the last checkpoint says, the
-//                             redo of the last slice
+//   main.mdb                  live runs, their lists and timers, rows of the shard's own, what the last checkpoint says,
+//                             the redo of the last slice
 //   history-2026-09-24.mdb    runs that ended on this UTC day, and their lists
 //   keys-2026-09-24.mdb       idempotency keys of runs started on this UTC day
 //
@@ -36,10 +36,10 @@ export interface MainEnvironment extends Environment {
   readonly lists: Bytes;
   /** scope name → scope. */
   readonly scopes: Bytes;
-  /** name → envelope of what is pinned. */
-  readonly pinned: Bytes;
   /** due · run → tenant. */
   readonly timers: Bytes;
+  /** key → envelope of the position and the row. */
+  readonly rows: Bytes;
   /** ordinal → what the last slice does to other environments. */
   readonly redo: Bytes;
 }
@@ -72,8 +72,8 @@ export function openMain(folder: string): MainEnvironment {
     live: db("live"),
     lists: db("lists"),
     scopes: db("scopes"),
-    pinned: db("pinned"),
     timers: db("timers"),
+    rows: db("rows"),
     redo: db("redo"),
   };
 }

@@ -17,7 +17,7 @@ export function sliceNumberOf(facts: Bytes): number {
   return facts.get(SLICE_FACT)?.readUIntBE(0, 6) ?? 0;
 }
 
-/** The newest record of any run in slices since the last completed checkpoint; 0 = there were none. */
+/** The newest record of any run, if it is newer than the last completed checkpoint; else 0. */
 export function aheadOf(facts: Bytes): Position {
   return position(facts.get(AHEAD_FACT)?.readUIntBE(0, 6) ?? 0);
 }

@@ -20,14 +20,13 @@ import {
 
 /** Entries read from either end of each database of a file that looks whole. A few dozen pages, a millisecond or two. */
 const ENTRIES_MAX = 1000;
-/** … and of pinned definitions, which may be large; whoever opens the store reads them all. */
-const PINNED_MAX = 20;
+/** … and no more bytes than this, for definitions may be large; whoever opens the store reads all of these. */
+const ENTRIES_BYTES_MAX = 4 * 1024 * 1024;
 
 interface Walk {
   readonly db: Bytes;
   /** Whether values are sealed and so can be checked. */
   readonly sealed: boolean;
-  readonly entriesMax: number;
 }
 
 function probeFile(folder: string, file: string): void {
@@ -41,11 +40,14 @@ function probeFile(folder: string, file: string): void {
 function probe(folder: string, file: string): void {
   const { environment, walks } = openFile(folder, file);
   const short = isShort(environment);
-  for (const { db, sealed, entriesMax } of walks) {
-    const limit = short ? Number.MAX_SAFE_INTEGER : entriesMax;
+  const limit = short ? Number.MAX_SAFE_INTEGER : ENTRIES_MAX;
+  for (const { db, sealed } of walks) {
     for (const reverse of [false, true]) {
+      let bytes = 0;
       for (const { value } of db.getRange(reverse ? { reverse, limit, start: Buffer.alloc(64, 255) } : { limit })) {
         if (sealed) unseal(value, file, () => "an entry");
+        bytes += value.length;
+        if (bytes > ENTRIES_BYTES_MAX && !short) break;
       }
     }
   }
@@ -83,9 +85,9 @@ function openFile(folder: string, file: string): { environment: Environment; wal
     environment: main,
     walks: [
       sealed(main.live),
-      sealed(main.pinned, PINNED_MAX),
       plain(main.lists),
       plain(main.timers),
+      sealed(main.rows),
       plain(main.redo),
       plain(main.scopes),
       plain(main.facts),
@@ -93,8 +95,8 @@ function openFile(folder: string, file: string): { environment: Environment; wal
   };
 }
 
-const plain = (db: Bytes): Walk => ({ db, sealed: false, entriesMax: ENTRIES_MAX });
-const sealed = (db: Bytes, entriesMax = ENTRIES_MAX): Walk => ({ db, sealed: true, entriesMax });
+const plain = (db: Bytes): Walk => ({ db, sealed: false });
+const sealed = (db: Bytes): Walk => ({ db, sealed: true });
 
 const [folder, ...files] = process.argv.slice(2);
 try {

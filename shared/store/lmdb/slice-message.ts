@@ -2,16 +2,16 @@
 // hands and comes back, so that the loop pays one copy of the bytes (under a microsecond a row) and the rest, sorting,
 // packing, B-trees and syncs, happens elsewhere.
 import { position, runId, type TenantId, tenantId, type WorkflowName, workflowName } from "@millrace/model/ids.ts";
-import type { CheckpointMeta, EndedRow, KeyRow, LiveIndex, LiveRow, PinnedRow, ReopenedRow, Slice } from "../store.ts";
+import type { CheckpointMeta, EndedRow, KeyRow, LiveIndex, LiveRow, ReopenedRow, ShardRow, Slice } from "../store.ts";
 import { endStatus, liveStatus, STATUS_CODE } from "./binary-key.ts";
 
 export interface SliceMessage {
   readonly buffer: ArrayBuffer;
-  readonly pinned: number;
   readonly live: number;
   readonly reopened: number;
   readonly ended: number;
   readonly keys: number;
+  readonly rows: number;
   /** Tenants and workflows; rows name them by ordinal. */
   readonly names: readonly string[];
   readonly meta: CheckpointMeta | null;
@@ -23,16 +23,15 @@ const ROW_BYTES = 80;
 /** UTF-8 bytes of one UTF-16 unit, at most. */
 const UTF8_BYTES_MAX = 3;
 const NO_STATUS = 0;
+/** Whether a row of the shard's own is written or removed. */
+const NO_ROW = 0;
+const ROW = 1;
 
 /** Writes a slice; reuses `spare` when it is large enough. */
 export function encodeSlice(slice: Slice, spare: ArrayBuffer | undefined): SliceMessage {
   const need = bytesOf(slice);
   const buffer = spare !== undefined && spare.byteLength >= need ? spare : new ArrayBuffer(need);
   const to = new SliceWriter(buffer);
-  for (const row of slice.pinned) {
-    to.text(row.name);
-    to.bytes(row.bytes);
-  }
   for (const row of slice.live) {
     to.owner(row);
     to.index(row.index);
@@ -60,13 +59,19 @@ export function encodeSlice(slice: Slice, spare: ArrayBuffer | undefined): Slice
     to.text(row.key);
     to.text(row.inputHash);
   }
+  for (const row of slice.rows) {
+    to.text(row.key);
+    to.float(row.position);
+    to.byte(row.bytes === null ? NO_ROW : ROW);
+    if (row.bytes !== null) to.bytes(row.bytes);
+  }
   return {
     buffer,
-    pinned: slice.pinned.length,
     live: slice.live.length,
     reopened: slice.reopened.length,
     ended: slice.ended.length,
     keys: slice.keys.length,
+    rows: slice.rows.length,
     names: to.names,
     meta: slice.meta,
   };
@@ -75,7 +80,6 @@ export function encodeSlice(slice: Slice, spare: ArrayBuffer | undefined): Slice
 /** Reads a slice back. Bytes of rows are views into the message's buffer. */
 export function decodeSlice(message: SliceMessage): Slice {
   const from = new SliceReader(message);
-  const pinned = Array.from({ length: message.pinned }, (): PinnedRow => ({ name: from.text(), bytes: from.bytes() }));
   const live = Array.from({ length: message.live }, (): LiveRow => {
     const owner = from.owner();
     const index = from.index();
@@ -98,13 +102,18 @@ export function decodeSlice(message: SliceMessage): Slice {
     const startedMs = from.float();
     return { runId: id, tenant, startedMs, key: from.text(), inputHash: from.text() };
   });
-  return { pinned, live, reopened, ended, keys, meta: message.meta };
+  const rows = Array.from({ length: message.rows }, (): ShardRow => {
+    const key = from.text();
+    const at = position(from.float());
+    return { key, position: at, bytes: from.byte() === NO_ROW ? null : from.bytes() };
+  });
+  return { live, reopened, ended, keys, rows, meta: message.meta };
 }
 
 function bytesOf(slice: Slice): number {
-  const { pinned, live, reopened, ended, keys } = slice;
-  let bytes = ROW_BYTES * (pinned.length + live.length + reopened.length + ended.length + keys.length);
-  for (const row of slice.pinned) bytes += UTF8_BYTES_MAX * row.name.length + row.bytes.length;
+  const { live, reopened, ended, keys, rows } = slice;
+  let bytes = ROW_BYTES * (live.length + reopened.length + ended.length + keys.length + rows.length);
+  for (const row of rows) bytes += UTF8_BYTES_MAX * row.key.length + (row.bytes?.length ?? 0);
   for (const row of slice.live) bytes += row.bytes.length;
   for (const row of slice.ended) bytes += row.bytes.length;
   for (const row of slice.keys) bytes += UTF8_BYTES_MAX * (row.key.length + row.inputHash.length);

@@ -21,6 +21,7 @@ import {
   type SliceOutcome,
   type Store,
   type StoreCopy,
+  type StoredRow,
   type StoredRun,
   StoreFull,
 } from "../store.ts";
@@ -32,6 +33,7 @@ import { aheadOf, metaOf } from "./facts.ts";
 import { HistoryDays } from "./history-days.ts";
 import { KeyDays } from "./key-days.ts";
 import { END_LISTS, LIVE_LISTS, type ListSource, listRuns } from "./list.ts";
+import { rowAt, visitRows } from "./rows.ts";
 import { Scopes } from "./scopes.ts";
 import { WriterThread } from "./writer-thread.ts";
 
@@ -79,12 +81,6 @@ export class LmdbStore implements Store {
     return aheadOf(this.#main.facts);
   }
 
-  pinned(visit: (bytes: Uint8Array) => void): void {
-    for (const { key, value } of this.#main.pinned.getRange({})) {
-      visit(unseal(value, this.#main.path, () => `what is pinned as ${key.toString()}`));
-    }
-  }
-
   run(runId: RunId): StoredRun | undefined {
     packRun(runId, this.#runKey, 0);
     const value = this.#main.live.get(this.#runKey);
@@ -99,6 +95,14 @@ export class LmdbStore implements Store {
 
   key(tenant: TenantId, key: string): KeyRow | undefined {
     return this.#keys.find(tenant, key);
+  }
+
+  row(key: string): StoredRow | undefined {
+    return rowAt(this.#main, key);
+  }
+
+  rows(prefix: string, visit: (row: StoredRow) => void): void {
+    visitRows(this.#main, prefix, visit);
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {

@@ -18,6 +18,7 @@ import {
   type SliceOutcome,
   type Store,
   type StoreCopy,
+  type StoredRow,
   type StoredRun,
   type StoreOptions,
 } from "../store.ts";
@@ -108,10 +109,6 @@ class MemoryStore implements Store {
     return this.#disk.tables.aheadTo;
   }
 
-  pinned(visit: (bytes: Uint8Array) => void): void {
-    for (const bytes of this.#disk.tables.pinned.values()) visit(bytes);
-  }
-
   run(runId: RunId): StoredRun | undefined {
     const entry = this.#disk.tables.runs.get(runId);
     return entry === undefined
@@ -121,6 +118,15 @@ class MemoryStore implements Store {
 
   key(tenant: TenantId, key: string): KeyRow | undefined {
     return this.#disk.tables.keys.get(`${tenant}/${key}`);
+  }
+
+  row(key: string): StoredRow | undefined {
+    return this.#disk.tables.rows.get(key);
+  }
+
+  rows(prefix: string, visit: (row: StoredRow) => void): void {
+    const found = [...this.#disk.tables.rows.values()].filter(({ key }) => key.startsWith(prefix));
+    for (const row of found.sort((a, b) => (a.key < b.key ? -1 : 1))) visit(row);
   }
 
   timers(untilMs: number, after: DueTimer | null, limit: number): DueTimer[] {
@@ -223,13 +229,8 @@ function matches(filter: ListFilter, id: RunId, entry: RunEntry): boolean {
 }
 
 function copyOf(slice: Slice): Slice {
-  const { pinned, live, ended } = slice;
-  return {
-    ...slice,
-    pinned: pinned.map(withOwnBytes),
-    live: live.map(withOwnBytes),
-    ended: ended.map(withOwnBytes),
-  };
+  const rows = slice.rows.map((row) => ({ ...row, bytes: row.bytes === null ? null : Buffer.from(row.bytes) }));
+  return { ...slice, live: slice.live.map(withOwnBytes), ended: slice.ended.map(withOwnBytes), rows };
 }
 
 function withOwnBytes<Row extends { readonly bytes: Uint8Array }>(row: Row): Row {

@@ -2,13 +2,14 @@ import { deserialize, serialize } from "node:v8";
 import { type Position, position, type RunId, type TenantId, type WorkflowName } from "@millrace/model/ids.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import {
+  aheadAfter,
   type CheckpointMeta,
   type DueTimer,
   type KeyRow,
   type LiveIndex,
   type LiveRow,
-  newestIn,
   type Slice,
+  type StoredRow,
 } from "../store.ts";
 
 /** A run as the memory store keeps it. */
@@ -28,9 +29,9 @@ export interface RunEntry {
 export class MemoryTables {
   readonly runs = new Map<RunId, RunEntry>();
   readonly keys = new Map<string, KeyRow>();
-  readonly pinned = new Map<string, Uint8Array>();
+  readonly rows = new Map<string, StoredRow>();
   meta: CheckpointMeta | null = null;
-  /** Newest record of a run since the last completed checkpoint. */
+  /** The newest record of a run, if it is newer than the last completed checkpoint. */
   aheadTo = position(0);
   bytes = 0;
   readonly #timers = new Map<RunId, DueTimer>();
@@ -38,10 +39,6 @@ export class MemoryTables {
   #sortedTimers: readonly DueTimer[] | undefined;
 
   apply(slice: Slice): void {
-    for (const { name, bytes } of slice.pinned) {
-      this.bytes += bytes.length - (this.pinned.get(name)?.length ?? 0);
-      this.pinned.set(name, bytes);
-    }
     for (const { runId } of slice.reopened) this.#remove(runId);
     for (const { index, previous, ...row } of slice.live) {
       this.#expect(row.runId, previous);
@@ -52,7 +49,12 @@ export class MemoryTables {
       this.#put(row.runId, { ...entryOf(row), status, dueMs: 0, endedMs });
     }
     for (const row of slice.keys) this.keys.set(`${row.tenant}/${row.key}`, row);
-    this.aheadTo = slice.meta === null ? newestIn(slice, this.aheadTo) : position(0);
+    for (const { key, position: at, bytes } of slice.rows) {
+      this.bytes -= this.rows.get(key)?.bytes.length ?? 0;
+      if (bytes === null) this.rows.delete(key);
+      else this.#putRow({ key, position: at, bytes });
+    }
+    this.aheadTo = aheadAfter(slice, this.aheadTo);
     this.meta = slice.meta ?? this.meta;
   }
 
@@ -74,7 +76,7 @@ export class MemoryTables {
 
   /** Everything as bytes, and back. */
   toBytes(): Uint8Array {
-    return serialize({ runs: this.runs, keys: this.keys, pinned: this.pinned, meta: this.meta, aheadTo: this.aheadTo });
+    return serialize({ runs: this.runs, keys: this.keys, rows: this.rows, meta: this.meta, aheadTo: this.aheadTo });
   }
 
   static fromBytes(bytes: Uint8Array): MemoryTables {
@@ -83,7 +85,7 @@ export class MemoryTables {
     const copy = new MemoryTables();
     for (const [id, entry] of tables.runs) copy.#put(id, entry);
     for (const [name, row] of tables.keys) copy.keys.set(name, row);
-    for (const [name, bytesOf] of tables.pinned) copy.pinned.set(name, bytesOf);
+    for (const row of tables.rows.values()) copy.#putRow(row);
     copy.meta = tables.meta;
     copy.aheadTo = tables.aheadTo;
     return copy;
@@ -93,10 +95,7 @@ export class MemoryTables {
     const copy = new MemoryTables();
     for (const [id, entry] of this.runs) copy.#put(id, entry);
     for (const [name, row] of this.keys) copy.keys.set(name, row);
-    for (const [name, bytes] of this.pinned) {
-      copy.pinned.set(name, bytes);
-      copy.bytes += bytes.length;
-    }
+    for (const row of this.rows.values()) copy.#putRow(row);
     copy.meta = this.meta;
     copy.aheadTo = this.aheadTo;
     return copy;
@@ -119,6 +118,12 @@ export class MemoryTables {
     this.#sortedTimers = undefined;
   }
 
+  /** A row that is new, or whose bytes count no more. */
+  #putRow(row: StoredRow): void {
+    this.rows.set(row.key, row);
+    this.bytes += row.bytes.length;
+  }
+
   #remove(runId: RunId): void {
     this.bytes -= this.runs.get(runId)?.bytes.length ?? 0;
     this.runs.delete(runId);
@@ -126,7 +131,7 @@ export class MemoryTables {
   }
 }
 
-type Content = Pick<MemoryTables, "runs" | "keys" | "pinned" | "meta" | "aheadTo">;
+type Content = Pick<MemoryTables, "runs" | "keys" | "rows" | "meta" | "aheadTo">;
 
 function entryOf({
   tenant,

@@ -1,6 +1,7 @@
 import type { Refusal } from "@millrace/model/refusal.ts";
 import type { EndStatus, RunState } from "@millrace/model/run-state.ts";
 import { type Decided, type Decision, DONE, emit, REPEATED } from "../decision.ts";
+import { taskOf } from "../task-state.ts";
 
 /** How long a cancelled run waits for its workers: what Kubernetes gives a pod to stop. */
 export const CANCEL_GRACE_MS = 30_000;
@@ -11,8 +12,18 @@ export function cancel(decision: Decision, run: RunState, reason: string): Decid
   if (run.status === "cancelling") return REPEATED;
   const deadlineMs = decision.at.nowMs + CANCEL_GRACE_MS;
   emit(decision, { type: "cancel-requested", runId: run.runId, reason, deadlineMs });
+  letGo(decision, run);
   endIfQuiet(decision, run);
   return DONE;
+}
+
+/** Nobody waits for children that go on by themselves. */
+function letGo(decision: Decision, run: RunState): void {
+  for (const { step, item } of [...(run.children ?? [])]) {
+    if (decision.plan.steps[step]?.child?.onCancel !== "abandon") continue;
+    const attempt = taskOf(run, step, item)?.attempt ?? 1;
+    emit(decision, { type: "attempt-cancelled", runId: run.runId, step, item, attempt });
+  }
 }
 
 /** Ends a run at once. */

@@ -11,11 +11,19 @@ import { endIfQuiet } from "./cancel.ts";
 
 /** Records an attempt's outcome, once: a late, repeated or superseded one changes nothing (I3). */
 export function recordResult(decision: Decision, run: RunState, result: TaskResult): Decided {
-  const { step: index, item, attempt, outcome } = result;
+  const { step: index, item, attempt } = result;
   const step = decision.plan.steps[index];
-  if (step === undefined || run.epoch !== result.epoch || run.endedMs !== 0) return REPEATED;
+  // Nobody owes a worker's result for a child.
+  if (step === undefined || step.child !== null) return REPEATED;
+  if (run.epoch !== result.epoch || run.endedMs !== 0) return REPEATED;
   const task = taskOf(run, index, item);
   if (task?.status !== "scheduled" || task.attempt !== attempt) return REPEATED;
+  return settle(decision, run, step, result);
+}
+
+/** Records what came of an attempt that is owed a result, and goes on with the run. */
+export function settle(decision: Decision, run: RunState, step: PlanStep, result: TaskResult): Decided {
+  const { step: index, item, attempt, outcome } = result;
   switch (outcome.type) {
     case "completed":
       emit(decision, {

@@ -16,6 +16,7 @@ export function start(decision: Decision, command: StartRun): Decided {
     inputHash: command.inputHash,
     traceparent: command.traceparent,
     stepCount: decision.plan.steps.length,
+    parent: command.parent,
   });
   decision.run = run;
   advance(decision, decision.plan.roots);

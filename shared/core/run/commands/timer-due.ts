@@ -1,9 +1,12 @@
 import type { Failure } from "@millrace/model/failure.ts";
-import type { RunState, StepState, TaskState } from "@millrace/model/run-state.ts";
+import type { RunState, StepState } from "@millrace/model/run-state.ts";
 import type { PlanStep } from "../../plan/plan.ts";
 import { advance } from "../advance.ts";
-import { type Decision, emit, faultStep, type Place, spent, wholeStep } from "../decision.ts";
+import { beginAttempt } from "../attempts.ts";
+import { type Decision, emit, faultStep, spent, wholeStep } from "../decision.ts";
+import { mayBegin } from "../readiness.ts";
 import { owedTimer } from "../resume.ts";
+import { taskOf } from "../task-state.ts";
 import { end } from "./cancel.ts";
 
 /**
@@ -13,7 +16,9 @@ import { end } from "./cancel.ts";
 export function timerDue(decision: Decision, run: RunState): void {
   if (run.endedMs !== 0) return;
   actOnDue(decision, run);
-  if (run.endedMs === 0) owedTimer(run, decision.plan, decision.reactions);
+  // What is due, and not for want of budget left over, waits for more than time: `advance` will look at it.
+  const afterMs = spent(decision) ? 0 : decision.at.nowMs;
+  if (run.endedMs === 0) owedTimer(run, decision.plan, decision.reactions, afterMs);
 }
 
 function actOnDue(decision: Decision, run: RunState): void {
@@ -49,11 +54,11 @@ function stepDue(decision: Decision, run: RunState, step: PlanStep, state: StepS
     case "backoff":
       if (timedOut(step, state.firstScheduledMs, nowMs))
         return faultStep(decision, run, wholeStep(step), stepTimeout(step));
-      return retryDue(decision, run, wholeStep(step), state);
+      return retryDue(decision, run, step, -1);
     case "fanned-out":
       if (timedOut(step, state.sinceMs, nowMs)) return faultStep(decision, run, wholeStep(step), stepTimeout(step));
       state.tasks.forEach((task, item) => {
-        if (task?.status === "backoff") retryDue(decision, run, { step: step.index, item }, task);
+        if (task?.status === "backoff") retryDue(decision, run, step, item);
       });
       return;
     default:
@@ -61,10 +66,11 @@ function stepDue(decision: Decision, run: RunState, step: PlanStep, state: StepS
   }
 }
 
-function retryDue(decision: Decision, run: RunState, { step, item }: Place, task: TaskState): void {
-  if (task.status !== "backoff" || run.status !== "running" || task.retryAtMs > decision.at.nowMs) return;
-  if (spent(decision)) return;
-  emit(decision, { type: "step-scheduled", runId: run.runId, step, item, attempt: task.attempt + 1, input: null });
+function retryDue(decision: Decision, run: RunState, step: PlanStep, item: number): void {
+  const task = taskOf(run, step.index, item);
+  if (task?.status !== "backoff" || run.status !== "running" || task.retryAtMs > decision.at.nowMs) return;
+  if (spent(decision) || !mayBegin(run, step)) return;
+  beginAttempt(decision, run, step, { item, attempt: task.attempt + 1, input: null });
 }
 
 function timedOut(step: PlanStep, sinceMs: number, nowMs: number): boolean {

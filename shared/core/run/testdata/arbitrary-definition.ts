@@ -1,5 +1,5 @@
 // Random workflows of every kind of step, small enough to be looked at.
-import type { Definition, StepDefinition } from "@millrace/model/definition.ts";
+import type { ChildDefinition, Definition, StepDefinition } from "@millrace/model/definition.ts";
 import fc from "fast-check";
 import { makeDefinition, makeStep } from "./make-plan.ts";
 
@@ -21,7 +21,7 @@ interface Shape {
 }
 
 const shapes: fc.Arbitrary<Shape> = fc.record({
-  kind: fc.nat(9),
+  kind: fc.nat(12),
   needs: fc.uniqueArray(fc.nat(5), { maxLength: 3 }),
   condition: fc.nat(9),
   timeoutMs: fc.constantFrom(0, 0, 0, 20_000),
@@ -79,9 +79,23 @@ function kindOf({ kind, window, timeoutMs }: Shape): Partial<StepDefinition> {
     case 7:
       // Fails when it is evaluated.
       return window === 1 ? { with: { x: "${input.missing}" } } : { with: { x: "${input.list}" } };
+    case 10:
+      return { ...child({ wait: window < 4, onCancel: "cancel" }), with: { at: "${run.epoch}" } };
+    case 11:
+      return { ...child({ onCancel: window < 3 ? "terminate" : "abandon" }), forEach: "input.list", maxConcurrency: window };
+    case 12:
+      return child({ wait: false, onCancel: "abandon" });
     default:
       return {};
   }
+}
+
+function child(of: Partial<ChildDefinition>): Pick<StepDefinition, "kind" | "uses" | "child"> {
+  return {
+    kind: "workflow",
+    uses: "workflow",
+    child: { name: "${input.yes ? 'other' : ''}", version: 0, wait: true, onCancel: "cancel", ...of },
+  };
 }
 
 function nameOf(ordinal: number): string {

@@ -12,7 +12,7 @@ export const RETRY = { maxAttempts: 3, initialDelayMs: 1000, maxDelayMs: 60_000,
 
 /** A task step that needs nobody, but for what is said otherwise. */
 export function makeStep(name: string, fields: Partial<StepDefinition>): StepDefinition {
-  const rest = { if: null, forEach: null, maxConcurrency: 100, with: null, hasWith: fields.with !== undefined };
+  const rest = { if: null, forEach: null, maxConcurrency: 100, with: null, hasWith: fields.with !== undefined, child: null };
   const times = { attemptTimeoutMs: 300_000, stepTimeoutMs: 0, retry: RETRY };
   return { name, uses: "work", kind: "task", needs: [], ...rest, ...times, ...fields };
 }
@@ -44,6 +44,8 @@ export function makeDecision(
     eventsLeft: COMMAND_EVENTS_MAX,
     bytesLeft: COMMAND_BYTES_MAX,
     advanceAsked: false,
+    canOrder: true,
+    roomAwaited: false,
     loadAsked: false,
   };
 }

@@ -22,11 +22,22 @@ function waiting(given: Words): Partial<StepDefinition> {
   const sleep = given.option("sleep");
   const signal = given.option("signal");
   const transform = given.option("transform");
+  const workflow = given.option("workflow");
   const written = given.option("with");
+  if (workflow !== "") return { ...started(workflow, given), ...(written === "" ? {} : { with: templateOf(written), hasWith: true }) };
   if (sleep !== "") return built("sleep", { [sleep.split(":")[0] ?? ""]: sleep.split(":").slice(1).join(":") });
   if (signal !== "") return built("signal", { name: signal });
   if (transform !== "") return built("transform", templateOf(transform));
   return written === "" ? {} : { with: templateOf(written), hasWith: true };
+}
+
+/** `workflow=name@version wait=false onCancel=terminate` */
+function started(workflow: string, given: Words): Partial<StepDefinition> {
+  const [name = "", version = "0"] = workflow.split("@");
+  const wait = given.option("wait") !== "false";
+  const policy = given.option("onCancel");
+  const onCancel = policy === "terminate" || policy === "abandon" ? policy : wait ? "cancel" : "abandon";
+  return { kind: "workflow", uses: "workflow", child: { name, version: Number(version), wait, onCancel } };
 }
 
 function built(kind: StepKind, template: Template): Partial<StepDefinition> {

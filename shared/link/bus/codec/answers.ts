@@ -86,7 +86,7 @@ export function endOf(message: RunEndMessage): RunEnd {
 }
 
 /** An end that only a newer version knows is an end all the same, and whoever waits must hear of it. */
-function endStatusOf(status: RunStatus | undefined, failed: boolean): EndStatus {
+export function endStatusOf(status: RunStatus | undefined, failed: boolean): EndStatus {
   switch (status) {
     case "completed":
     case "failed":

@@ -1,25 +1,34 @@
 // Commands in the frames of a gateway.
 
-import { runId, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
+import { runId, slot, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { JSON_NULL } from "@millrace/model/payload.ts";
-import type { RecordResult, RunCommand, StartRun } from "@millrace/model/run-commands.ts";
+import type {
+  MessageContent,
+  ReceiveMessage,
+  RecordResult,
+  RunCommand,
+  ShardCommand,
+  StartRun,
+} from "@millrace/model/run-commands.ts";
 import type { TaskOutcome } from "@millrace/model/task.ts";
 import { failureMessage } from "@millrace/rpc/failure-message.ts";
 import type {
   Command as CommandMessage,
   GatewayFrame,
+  RunMessage as MessageMessage,
   RecordResult as ResultMessage,
   StartRun as StartMessage,
 } from "@millrace/rpc/generated/millrace/internal/v1/link.ts";
 import type { Envelope } from "../../link.ts";
 import { failureOf } from "./answers.ts";
+import { parentMessage, parentOf, settledChildMessage, settledChildOf } from "./children.ts";
 import { blobOf, payloadLength, payloadOf, refMessage, refOf, textOf } from "./payloads.ts";
 
 /** What a command takes in a frame beside its payloads, about. */
 const COMMAND_LENGTH = 100;
 
 /** How much room a command takes, about. */
-export function commandLength(command: RunCommand): number {
+export function commandLength(command: ShardCommand): number {
   switch (command.type) {
     case "start":
       return COMMAND_LENGTH + payloadLength(command.input);
@@ -29,15 +38,20 @@ export function commandLength(command: RunCommand): number {
     }
     case "signal":
       return COMMAND_LENGTH + payloadLength(command.payload);
+    case "child-ended":
+      return COMMAND_LENGTH + payloadLength(command.output);
+    case "message":
+      return COMMAND_LENGTH + (command.content === null ? 0 : commandLength(command.content));
     default:
       return COMMAND_LENGTH;
   }
 }
 
 /** Puts a command into a frame under the channel's number for it. */
-export function putCommand(frame: GatewayFrame, ref: number, command: RunCommand, notifyEnd: boolean): void {
+export function putCommand(frame: GatewayFrame, ref: number, command: ShardCommand, notifyEnd: boolean): void {
   if (command.type === "start") frame.starts.push(startMessage(ref, command, notifyEnd));
   else if (command.type === "result") frame.results.push(resultMessage(ref, command));
+  else if (command.type === "message") frame.messages.push(messageMessage(ref, command));
   else frame.commands.push(commandMessage(ref, command));
 }
 
@@ -60,6 +74,11 @@ export function readCommands(
     if (command === undefined) unknown(message.ref);
     else visit({ ref: message.ref, command, notifyEnd: false });
   }
+  for (const message of frame.messages) {
+    const content = contentOf(message);
+    if (content === undefined) unknown(message.ref);
+    else visit({ ref: message.ref, command: messageOf(message, content), notifyEnd: false });
+  }
 }
 
 function startMessage(ref: number, command: StartRun, notifyEnd: boolean): StartMessage {
@@ -75,6 +94,7 @@ function startMessage(ref: number, command: StartRun, notifyEnd: boolean): Start
     inputHash: command.inputHash,
     traceparent: command.traceparent,
     notifyEnd,
+    parent: parentMessage(command.parent),
   };
 }
 
@@ -89,6 +109,7 @@ function startOf(message: StartMessage): StartRun {
     idempotencyKey: message.idempotencyKey,
     inputHash: message.inputHash,
     traceparent: message.traceparent,
+    parent: parentOf(message.parent),
   };
 }
 
@@ -169,6 +190,8 @@ function orderOf(command: OtherCommand): CommandMessage["order"] {
       return { $case: "advance", value: { lost: command.lost.map(refMessage) } };
     case "timer-due":
       return { $case: "timerDue", value: true };
+    case "child-ended":
+      return { $case: "childEnded", value: settledChildMessage(command) };
   }
 }
 
@@ -192,6 +215,43 @@ function commandOf({ runId: run, tenant: owner, order }: CommandMessage): OtherC
       return { type: "advance", ...to, lost: order.value.lost.map(refOf) };
     case "timerDue":
       return { type: "timer-due", ...to };
+    case "childEnded":
+      return settledChildOf(to, order.value);
+    case undefined:
+      return undefined;
+  }
+}
+
+function messageMessage(ref: number, message: ReceiveMessage): MessageMessage {
+  const { runId: run, tenant, from, lane, number, content } = message;
+  return { ref, runId: run, tenant, from, answer: lane === "answer", number, content: contentMessage(content) };
+}
+
+/** What a message holds is answered as the message: it has no number of its own. */
+function contentMessage(content: MessageContent): MessageMessage["content"] {
+  if (content === null) return { $case: "nothing", value: true };
+  if (content.type === "start") return { $case: "start", value: startMessage(0, content, false) };
+  return { $case: "command", value: commandMessage(0, content) };
+}
+
+function messageOf(message: MessageMessage, content: MessageContent): ReceiveMessage {
+  const { runId: run, tenant, from, answer, number } = message;
+  const lane = answer ? "answer" : "start";
+  return { type: "message", runId: runId(run), tenant: tenantId(tenant), from: slot(from), lane, number, content };
+}
+
+/** undefined = one that only a newer version knows, or that no message holds. */
+function contentOf({ content }: MessageMessage): MessageContent | undefined {
+  switch (content?.$case) {
+    case "start":
+      return startOf(content.value);
+    case "command": {
+      const command = commandOf(content.value);
+      const isContent = command?.type === "cancel" || command?.type === "terminate" || command?.type === "child-ended";
+      return isContent ? command : undefined;
+    }
+    case "nothing":
+      return null;
     case undefined:
       return undefined;
   }

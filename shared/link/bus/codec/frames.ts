@@ -24,6 +24,7 @@ export function newGatewayFrame(): GatewayFrame {
     results: [],
     pulls: [],
     commands: [],
+    messages: [],
     runQueries: [],
     listQueries: [],
     watches: [],

@@ -4,7 +4,7 @@ import type { Failure } from "@millrace/model/failure.ts";
 import { position, slot, tenantId, workerName, workflowName } from "@millrace/model/ids.ts";
 import { json, type PassedPayload, type Payload } from "@millrace/model/payload.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ReceiveMessage, RunCommand, SettleChild, ShardCommand, StartRun } from "@millrace/model/run-commands.ts";
 import type { RunStatus } from "@millrace/model/run-state.ts";
 import type { Task, TaskToken } from "@millrace/model/task.ts";
 import fc from "fast-check";
@@ -78,18 +78,53 @@ const result: fc.Arbitrary<RunCommand> = fc
 
 const to = { tenant, runId: anyRunId };
 
-export const anyCommand: fc.Arbitrary<RunCommand> = fc.oneof(
+const start: fc.Arbitrary<StartRun> = fc.record({
+  type: fc.constant("start" as const),
+  ...to,
+  workflow,
+  version: count,
+  input: anyPayload,
+  idempotencyKey: text,
+  inputHash: text,
+  traceparent: text,
+  parent: fc.option(
+    fc
+      .tuple(anyToken, fc.record({ stepName: text, wait: fc.boolean(), depth: fc.integer({ min: 1, max: 32 }) }))
+      .map(([token, rest]) => ({ ...token, ...rest })),
+  ),
+});
+
+const stop = fc.record({ type: fc.constantFrom("cancel" as const, "terminate" as const), ...to, reason: text });
+
+const childEnded: fc.Arbitrary<SettleChild> = fc
+  .tuple(
+    anyToken,
+    fc.record({
+      type: fc.constant("child-ended" as const),
+      tenant,
+      child: anyRunId,
+      status: fc.constantFrom(...ENDS, "started" as const, "refused" as const),
+      output: fc.option(anyPayload),
+      failure: fc.option(failure),
+      startedMs: timeMs,
+    }),
+  )
+  .map(([token, rest]) => ({ ...token, ...rest }));
+
+const message: fc.Arbitrary<ReceiveMessage> = fc.record({
+  type: fc.constant("message" as const),
+  ...to,
+  from: fc.nat(4095).map(slot),
+  lane: fc.constantFrom("start" as const, "answer" as const),
+  number: fc.integer({ min: 1, max: 2 ** 40 }),
+  content: fc.oneof(start, stop, childEnded, fc.constant(null)),
+});
+
+export const anyCommand: fc.Arbitrary<ShardCommand> = fc.oneof(
   result,
-  fc.record({
-    type: fc.constant("start" as const),
-    ...to,
-    workflow,
-    version: count,
-    input: anyPayload,
-    idempotencyKey: text,
-    inputHash: text,
-    traceparent: text,
-  }),
+  start,
+  childEnded,
+  message,
   fc.record({ type: fc.constant("signal" as const), ...to, signalId: text, name: text, payload: anyPayload }),
   fc.record({ type: fc.constantFrom("cancel" as const, "terminate" as const, "pause" as const), ...to, reason: text }),
   fc.record({ type: fc.constant("resume" as const), ...to }),

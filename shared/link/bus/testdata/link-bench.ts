@@ -88,7 +88,7 @@ export class LinkBench {
     const runId = mintRunId(this.clock.nowMs(), slot(at), ++this.#minted, 0);
     return {
       ...{ type: "start", runId, tenant: TENANT, workflow: workflowName("one"), version: 1, input: json("1") },
-      ...{ idempotencyKey: "", inputHash: "", traceparent: "" },
+      ...{ idempotencyKey: "", inputHash: "", traceparent: "", parent: null },
     };
   }
 

@@ -2,7 +2,7 @@
 import { refusal } from "@millrace/errors/refusal.ts";
 import { position, type RunId, type TenantId, term } from "@millrace/model/ids.ts";
 import type { Refusal } from "@millrace/model/refusal.ts";
-import type { RunCommand } from "@millrace/model/run-commands.ts";
+import type { ShardCommand, StartRun } from "@millrace/model/run-commands.ts";
 import type { EndStatus } from "@millrace/model/run-state.ts";
 
 /** A run as it is on disk. */
@@ -34,7 +34,7 @@ export interface Outcome {
 }
 
 /** Does what a command says, once. */
-export function act(disk: ModelDisk, command: RunCommand): Outcome | Refusal {
+export function act(disk: ModelDisk, command: ShardCommand): Outcome | Refusal {
   if (command.type === "start") return start(disk, command);
   const run = disk.runs.get(command.runId);
   if (run === undefined)
@@ -68,13 +68,21 @@ export function act(disk: ModelDisk, command: RunCommand): Outcome | Refusal {
       run.epoch++;
       return change(mark, "running");
     }
+    case "child-ended": {
+      const mark = `child-ended ${command.child}`;
+      return run.done.includes(mark) ? again : change(mark);
+    }
+    case "message": {
+      const mark = `message ${command.from} ${command.lane} ${command.number}`;
+      return run.done.includes(mark) ? again : change(mark);
+    }
     case "timer-due":
     case "advance":
       return again;
   }
 }
 
-function start(disk: ModelDisk, { runId, tenant, idempotencyKey }: RunCommand & { type: "start" }): Outcome {
+function start(disk: ModelDisk, { runId, tenant, idempotencyKey }: StartRun): Outcome {
   const known = disk.runs.get(disk.keys.get(idempotencyKey) ?? runId);
   if (known !== undefined) return { run: known, repeated: true };
   const run: ModelRun = { runId, tenant, epoch: 1, status: "running", done: ["start"] };

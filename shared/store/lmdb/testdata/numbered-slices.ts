@@ -26,6 +26,10 @@ export function sliceNumbered(number: number): Slice {
     live.push(liveRow(id(0, number - 1), { status: "paused", dueMs: 0 }, at));
   }
   const keys = Array.from({ length: 10 }, (_, i) => keyRow(`key ${number}/${i}`, id(i), DAY_MS));
-  const pinned = [{ name: `pinned ${number}`, bytes: bytes(1) }];
-  return slice({ pinned, live, reopened, ended, keys, meta: metaAt(number) });
+  const rows = [
+    { key: `row/${number}`, position: position(number), bytes: bytes(number) },
+    { key: `row/${number - 1}`, position: position(number), bytes: null },
+    { key: "row", position: position(number), bytes: bytes(number) },
+  ];
+  return slice({ live, reopened, ended, keys, rows, meta: metaAt(number) });
 }

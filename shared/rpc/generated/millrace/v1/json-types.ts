@@ -1,11 +1,27 @@
 // Written by proto/message-tables.ts from descriptors.binpb. Do not edit.
 import type { EnumType, MessageType, MethodType } from "../../../json-type.ts";
+import type { ClusterNode, ClusterShard, DrainNodeRequest, DrainNodeResponse, GetClusterRequest, GetClusterResponse, ListNodesRequest, ListNodesResponse, ListShardsRequest, ListShardsResponse, ShardCopy, SnapshotShardRequest, SnapshotShardResponse, UndrainNodeRequest, UndrainNodeResponse } from "./cluster_service.ts";
 import type { Failure } from "./failures.ts";
 import type { Attempt, CancelRunRequest, CancelRunResponse, ErrorCount, GetRunRequest, GetRunResponse, GetTimelineRequest, GetTimelineResponse, ListItemsRequest, ListItemsResponse, ListRunsRequest, ListRunsResponse, Omitted, PauseRunRequest, PauseRunResponse, ResumeRunRequest, ResumeRunResponse, RetryRunRequest, RetryRunResponse, Run, RunEnd, RunStart, RunStarted, SignalRunRequest, SignalRunResponse, StartError, StartRunRequest, StartRunResponse, StartRunsRequest, StartRunsResponse, SubmitRunsRequest, SubmitRunsResponse, TerminateRunRequest, TerminateRunResponse, TimelineStep, WatchRunRequest, WatchRunResponse } from "./runs.ts";
 import type { ConnectRequest, ConnectResponse, Task, TaskHeartbeat, TaskRef, TaskResult, WorkerHello, WorkerWelcome } from "./workers.ts";
 import type { GetWorkflowRequest, GetWorkflowResponse, ListWorkflowsRequest, ListWorkflowsResponse, RegisterWorkflowRequest, RegisterWorkflowResponse, ValidateWorkflowRequest, ValidateWorkflowResponse, Workflow, WorkflowProblem } from "./workflows.ts";
 
 export interface Messages {
+  "millrace.v1.ClusterNode": ClusterNode;
+  "millrace.v1.ShardCopy": ShardCopy;
+  "millrace.v1.ClusterShard": ClusterShard;
+  "millrace.v1.GetClusterRequest": GetClusterRequest;
+  "millrace.v1.GetClusterResponse": GetClusterResponse;
+  "millrace.v1.ListNodesRequest": ListNodesRequest;
+  "millrace.v1.ListNodesResponse": ListNodesResponse;
+  "millrace.v1.ListShardsRequest": ListShardsRequest;
+  "millrace.v1.ListShardsResponse": ListShardsResponse;
+  "millrace.v1.DrainNodeRequest": DrainNodeRequest;
+  "millrace.v1.DrainNodeResponse": DrainNodeResponse;
+  "millrace.v1.UndrainNodeRequest": UndrainNodeRequest;
+  "millrace.v1.UndrainNodeResponse": UndrainNodeResponse;
+  "millrace.v1.SnapshotShardRequest": SnapshotShardRequest;
+  "millrace.v1.SnapshotShardResponse": SnapshotShardResponse;
   "millrace.v1.Failure": Failure;
   "millrace.v1.Omitted": Omitted;
   "millrace.v1.Run": Run;
@@ -65,6 +81,9 @@ export interface Messages {
 }
 
 export const ENUMS: Readonly<Record<string, EnumType>> = {
+  "millrace.v1.NodeRole": { prefix: "NODE_ROLE_", values: { NODE_ROLE_UNSPECIFIED: 0, NODE_ROLE_NODE: 1, NODE_ROLE_GATEWAY: 2, NODE_ROLE_CONNECTORS: 3 } },
+  "millrace.v1.NodeHealth": { prefix: "NODE_HEALTH_", values: { NODE_HEALTH_UNSPECIFIED: 0, NODE_HEALTH_LIVE: 1, NODE_HEALTH_LEAVING: 2, NODE_HEALTH_WEDGED: 3, NODE_HEALTH_SILENT: 4, NODE_HEALTH_GONE: 5 } },
+  "millrace.v1.CopyState": { prefix: "COPY_STATE_", values: { COPY_STATE_UNSPECIFIED: 0, COPY_STATE_OPENING: 1, COPY_STATE_READY: 2, COPY_STATE_FAILED: 3, COPY_STATE_CLOSING: 4 } },
   "millrace.v1.FailureClass": { prefix: "FAILURE_CLASS_", values: { FAILURE_CLASS_UNSPECIFIED: 0, FAILURE_CLASS_TRANSIENT: 1, FAILURE_CLASS_PERMANENT: 2, FAILURE_CLASS_UNCERTAIN: 3 } },
   "millrace.v1.RunStatus": { prefix: "RUN_STATUS_", values: { RUN_STATUS_UNSPECIFIED: 0, RUN_STATUS_RUNNING: 1, RUN_STATUS_PAUSED: 2, RUN_STATUS_CANCELLING: 3, RUN_STATUS_COMPLETED: 4, RUN_STATUS_FAILED: 5, RUN_STATUS_CANCELLED: 6, RUN_STATUS_TIMED_OUT: 7, RUN_STATUS_TERMINATED: 8 } },
   "millrace.v1.StepStatus": { prefix: "STEP_STATUS_", values: { STEP_STATUS_UNSPECIFIED: 0, STEP_STATUS_PENDING: 1, STEP_STATUS_QUEUED: 2, STEP_STATUS_RUNNING: 3, STEP_STATUS_RETRYING: 4, STEP_STATUS_SLEEPING: 5, STEP_STATUS_WAITING: 6, STEP_STATUS_COMPLETED: 7, STEP_STATUS_FAILED: 8, STEP_STATUS_SKIPPED: 9, STEP_STATUS_ABANDONED: 10 } },
@@ -72,6 +91,71 @@ export const ENUMS: Readonly<Record<string, EnumType>> = {
 };
 
 export const MESSAGES: Readonly<Record<keyof Messages, MessageType>> = {
+  "millrace.v1.ClusterNode": [
+    { name: "processId", protoName: "process_id", kind: "string", repeated: false, oneof: "" },
+    { name: "name", protoName: "name", kind: "string", repeated: false, oneof: "" },
+    { name: "roles", protoName: "roles", kind: "enum", of: "millrace.v1.NodeRole", repeated: true, oneof: "" },
+    { name: "health", protoName: "health", kind: "enum", of: "millrace.v1.NodeHealth", repeated: false, oneof: "" },
+    { name: "protocolMin", protoName: "protocol_min", kind: "uint32", repeated: false, oneof: "" },
+    { name: "protocolMax", protoName: "protocol_max", kind: "uint32", repeated: false, oneof: "" },
+    { name: "clockAheadMs", protoName: "clock_ahead_ms", kind: "int32", repeated: false, oneof: "" },
+    { name: "load", protoName: "load", kind: "uint32", repeated: false, oneof: "" },
+    { name: "draining", protoName: "draining", kind: "bool", repeated: false, oneof: "" },
+    { name: "ownedShards", protoName: "owned_shards", kind: "uint32", repeated: false, oneof: "" },
+    { name: "standbyShards", protoName: "standby_shards", kind: "uint32", repeated: false, oneof: "" },
+    { name: "wantedShards", protoName: "wanted_shards", kind: "uint32", repeated: false, oneof: "" },
+  ],
+  "millrace.v1.ShardCopy": [
+    { name: "processId", protoName: "process_id", kind: "string", repeated: false, oneof: "" },
+    { name: "name", protoName: "name", kind: "string", repeated: false, oneof: "" },
+    { name: "health", protoName: "health", kind: "enum", of: "millrace.v1.NodeHealth", repeated: false, oneof: "" },
+    { name: "state", protoName: "state", kind: "enum", of: "millrace.v1.CopyState", repeated: false, oneof: "" },
+    { name: "term", protoName: "term", kind: "uint32", repeated: false, oneof: "" },
+    { name: "position", protoName: "position", kind: "uint64", repeated: false, oneof: "" },
+    { name: "lag", protoName: "lag", kind: "uint64", repeated: false, oneof: "" },
+    { name: "failures", protoName: "failures", kind: "uint32", repeated: false, oneof: "" },
+  ],
+  "millrace.v1.ClusterShard": [
+    { name: "shardId", protoName: "shard_id", kind: "uint32", repeated: false, oneof: "" },
+    { name: "slotsFrom", protoName: "slots_from", kind: "uint32", repeated: false, oneof: "" },
+    { name: "slotsUntil", protoName: "slots_until", kind: "uint32", repeated: false, oneof: "" },
+    { name: "generation", protoName: "generation", kind: "uint32", repeated: false, oneof: "" },
+    { name: "stream", protoName: "stream", kind: "uint32", repeated: false, oneof: "" },
+    { name: "owner", protoName: "owner", kind: "message", of: "millrace.v1.ShardCopy", repeated: false, oneof: "" },
+    { name: "standby", protoName: "standby", kind: "message", of: "millrace.v1.ShardCopy", repeated: false, oneof: "" },
+  ],
+  "millrace.v1.GetClusterRequest": [],
+  "millrace.v1.GetClusterResponse": [
+    { name: "clustered", protoName: "clustered", kind: "bool", repeated: false, oneof: "" },
+    { name: "processId", protoName: "process_id", kind: "string", repeated: false, oneof: "" },
+    { name: "coordinator", protoName: "coordinator", kind: "string", repeated: false, oneof: "" },
+    { name: "mapVersion", protoName: "map_version", kind: "uint64", repeated: false, oneof: "" },
+    { name: "protocolLevel", protoName: "protocol_level", kind: "uint32", repeated: false, oneof: "" },
+    { name: "draining", protoName: "draining", kind: "string", repeated: true, oneof: "" },
+  ],
+  "millrace.v1.ListNodesRequest": [],
+  "millrace.v1.ListNodesResponse": [
+    { name: "nodes", protoName: "nodes", kind: "message", of: "millrace.v1.ClusterNode", repeated: true, oneof: "" },
+  ],
+  "millrace.v1.ListShardsRequest": [],
+  "millrace.v1.ListShardsResponse": [
+    { name: "shards", protoName: "shards", kind: "message", of: "millrace.v1.ClusterShard", repeated: true, oneof: "" },
+  ],
+  "millrace.v1.DrainNodeRequest": [
+    { name: "name", protoName: "name", kind: "string", repeated: false, oneof: "" },
+  ],
+  "millrace.v1.DrainNodeResponse": [],
+  "millrace.v1.UndrainNodeRequest": [
+    { name: "name", protoName: "name", kind: "string", repeated: false, oneof: "" },
+  ],
+  "millrace.v1.UndrainNodeResponse": [],
+  "millrace.v1.SnapshotShardRequest": [
+    { name: "shardId", protoName: "shard_id", kind: "uint32", repeated: false, oneof: "" },
+  ],
+  "millrace.v1.SnapshotShardResponse": [
+    { name: "position", protoName: "position", kind: "uint64", repeated: false, oneof: "" },
+    { name: "processId", protoName: "process_id", kind: "string", repeated: false, oneof: "" },
+  ],
   "millrace.v1.Failure": [
     { name: "code", protoName: "code", kind: "string", repeated: false, oneof: "" },
     { name: "class", protoName: "class", kind: "enum", of: "millrace.v1.FailureClass", repeated: false, oneof: "" },
@@ -400,6 +484,12 @@ export const MESSAGES: Readonly<Record<keyof Messages, MessageType>> = {
 };
 
 export const METHODS: Readonly<Record<string, MethodType>> = {
+  "/millrace.v1.ClusterService/GetCluster": { request: "millrace.v1.GetClusterRequest", response: "millrace.v1.GetClusterResponse" },
+  "/millrace.v1.ClusterService/ListNodes": { request: "millrace.v1.ListNodesRequest", response: "millrace.v1.ListNodesResponse" },
+  "/millrace.v1.ClusterService/ListShards": { request: "millrace.v1.ListShardsRequest", response: "millrace.v1.ListShardsResponse" },
+  "/millrace.v1.ClusterService/DrainNode": { request: "millrace.v1.DrainNodeRequest", response: "millrace.v1.DrainNodeResponse" },
+  "/millrace.v1.ClusterService/UndrainNode": { request: "millrace.v1.UndrainNodeRequest", response: "millrace.v1.UndrainNodeResponse" },
+  "/millrace.v1.ClusterService/SnapshotShard": { request: "millrace.v1.SnapshotShardRequest", response: "millrace.v1.SnapshotShardResponse" },
   "/millrace.v1.RunService/StartRun": { request: "millrace.v1.StartRunRequest", response: "millrace.v1.StartRunResponse" },
   "/millrace.v1.RunService/StartRuns": { request: "millrace.v1.StartRunsRequest", response: "millrace.v1.StartRunsResponse" },
   "/millrace.v1.RunService/SubmitRuns": { request: "millrace.v1.SubmitRunsRequest", response: "millrace.v1.SubmitRunsResponse" },

@@ -29,6 +29,8 @@ export interface GatewayFrame {
   pulls: PullTasks[];
   /** Commands other than starts and results. */
   commands: Command[];
+  /** Messages from runs of other slots. */
+  messages: RunMessage[];
   /** Questions about one run. */
   runQueries: RunQuery[];
   /** Questions about many. */
@@ -147,6 +149,56 @@ export interface StartRun {
   traceparent: string;
   /** Also tell of the run's end. */
   notifyEnd: boolean;
+  /** The run that ordered this one; absent = none did. */
+  parent: ParentRef | undefined;
+}
+
+/** The run that ordered another one. Fields 1 to 5 name the attempt, as in AttemptRef. */
+export interface ParentRef {
+  /** The run. */
+  runId: string;
+  /** Counts the run's epochs from 1. */
+  epoch: number;
+  /** Ordinal of the step in the definition, from 0. */
+  step: number;
+  /** Ordinal of the forEach item from 1; 0 = the step is not run over items. */
+  item: number;
+  /** From 1. */
+  attempt: number;
+  /** The step's name, for people. At most 128 characters. */
+  stepName: string;
+  /** Whether it waits for the end; else it wants to hear of the start alone. */
+  wait: boolean;
+  /** How many parents are above, 1 to 32. */
+  depth: number;
+}
+
+/** A message from a run of another slot. Said again it counts once. */
+export interface RunMessage {
+  /** The sender's number for it. */
+  ref: number;
+  /** The run that gets it. */
+  runId: string;
+  /** The customer both runs belong to. */
+  tenant: string;
+  /** The slot of the run that sent it, 0 to 4,095. */
+  from: number;
+  /** Whether it is an answer to a parent, which waits for no start. */
+  answer: boolean;
+  /** Its place among the messages from slot to slot, answers apart; from 1. */
+  number: number;
+  /** What it asks for. None known = a newer sender's: it is refused. */
+  content:
+    | //
+    /** Begin. */
+    { $case: "start"; value: StartRun }
+    | //
+    /** Anything else. */
+    { $case: "command"; value: Command }
+    | //
+    /** Nothing any more; its number counts. Always true. */
+    { $case: "nothing"; value: boolean }
+    | undefined;
 }
 
 /** Records what came of an attempt. Fields 2 to 6 name it. */
@@ -221,7 +273,48 @@ export interface Command {
     | //
     /** There may be something left to schedule. */
     { $case: "advance"; value: AdvanceRun }
+    | //
+    /** What became of a child of the run. */
+    { $case: "childEnded"; value: SettleChild }
     | undefined;
+}
+
+/** What became of a child. Fields 1 to 4 name the attempt that it is. */
+export interface SettleChild {
+  /** Counts the parent's epochs from 1. */
+  epoch: number;
+  /** Ordinal of the step in the parent's definition, from 0. */
+  step: number;
+  /** Ordinal of the forEach item from 1; 0 = the step is not run over items. */
+  item: number;
+  /** From 1. */
+  attempt: number;
+  /** The child. */
+  child: string;
+  /** What became of it. None known = a newer sender's: it is refused. */
+  fate:
+    | //
+    /** How it ended. */
+    { $case: "ended"; value: RunStatus }
+    | //
+    /** It has begun, and its parent waits for no more. Always true. */
+    { $case: "started"; value: boolean }
+    | //
+    /** It could not begin. Always true. */
+    { $case: "refused"; value: boolean }
+    | undefined;
+  /** Of a completed child: JSON text of at most 64 KiB. Empty = none, or see `output_blob`. */
+  output: string;
+  /** Where a larger output lies. */
+  outputBlob:
+    | BlobRef
+    | undefined;
+  /** Why it failed or was refused, as far as that is known. */
+  failure:
+    | Failure
+    | undefined;
+  /** When it began, epoch ms; 0 = never, or unknown. */
+  startedMs: number;
 }
 
 /** Goes on where a run was held up. */
@@ -558,6 +651,7 @@ function createBaseGatewayFrame(): GatewayFrame {
     results: [],
     pulls: [],
     commands: [],
+    messages: [],
     runQueries: [],
     listQueries: [],
     watches: [],
@@ -594,6 +688,9 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
     }
     for (const v of message.commands) {
       Command.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.messages) {
+      RunMessage.encode(v!, writer.uint32(154).fork()).join();
     }
     for (const v of message.runQueries) {
       RunQuery.encode(v!, writer.uint32(66).fork()).join();
@@ -706,6 +803,14 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
             }
 
             message.commands.push(Command.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.messages.push(RunMessage.decode(reader, reader.uint32()));
             continue;
           }
           case 8: {
@@ -839,6 +944,9 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
         : [],
       pulls: globalThis.Array.isArray(object?.pulls) ? object.pulls.map((e: any) => PullTasks.fromJSON(e)) : [],
       commands: globalThis.Array.isArray(object?.commands) ? object.commands.map((e: any) => Command.fromJSON(e)) : [],
+      messages: globalThis.Array.isArray(object?.messages)
+        ? object.messages.map((e: any) => RunMessage.fromJSON(e))
+        : [],
       runQueries: globalThis.Array.isArray(object?.runQueries)
         ? object.runQueries.map((e: any) => RunQuery.fromJSON(e))
         : globalThis.Array.isArray(object?.run_queries)
@@ -892,6 +1000,9 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
     if (message.commands?.length) {
       obj.commands = message.commands.map((e) => Command.toJSON(e));
     }
+    if (message.messages?.length) {
+      obj.messages = message.messages.map((e) => RunMessage.toJSON(e));
+    }
     if (message.runQueries?.length) {
       obj.runQueries = message.runQueries.map((e) => RunQuery.toJSON(e));
     }
@@ -940,6 +1051,7 @@ export const GatewayFrame: MessageFns<GatewayFrame> = {
     message.results = object.results?.map((e) => RecordResult.fromPartial(e)) || [];
     message.pulls = object.pulls?.map((e) => PullTasks.fromPartial(e)) || [];
     message.commands = object.commands?.map((e) => Command.fromPartial(e)) || [];
+    message.messages = object.messages?.map((e) => RunMessage.fromPartial(e)) || [];
     message.runQueries = object.runQueries?.map((e) => RunQuery.fromPartial(e)) || [];
     message.listQueries = object.listQueries?.map((e) => ListQuery.fromPartial(e)) || [];
     message.watches = object.watches?.map((e) => RunQuery.fromPartial(e)) || [];
@@ -1638,6 +1750,7 @@ function createBaseStartRun(): StartRun {
     inputHash: "",
     traceparent: "",
     notifyEnd: false,
+    parent: undefined,
   };
 }
 
@@ -1675,6 +1788,9 @@ export const StartRun: MessageFns<StartRun> = {
     }
     if (message.notifyEnd !== false) {
       writer.uint32(88).bool(message.notifyEnd);
+    }
+    if (message.parent !== undefined) {
+      ParentRef.encode(message.parent, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1780,6 +1896,14 @@ export const StartRun: MessageFns<StartRun> = {
             message.notifyEnd = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.parent = ParentRef.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1825,6 +1949,7 @@ export const StartRun: MessageFns<StartRun> = {
         : isSet(object.notify_end)
         ? globalThis.Boolean(object.notify_end)
         : false,
+      parent: isSet(object.parent) ? ParentRef.fromJSON(object.parent) : undefined,
     };
   },
 
@@ -1863,6 +1988,9 @@ export const StartRun: MessageFns<StartRun> = {
     if (message.notifyEnd !== false) {
       obj.notifyEnd = message.notifyEnd;
     }
+    if (message.parent !== undefined) {
+      obj.parent = ParentRef.toJSON(message.parent);
+    }
     return obj;
   },
 
@@ -1884,6 +2012,420 @@ export const StartRun: MessageFns<StartRun> = {
     message.inputHash = object.inputHash ?? "";
     message.traceparent = object.traceparent ?? "";
     message.notifyEnd = object.notifyEnd ?? false;
+    message.parent = (object.parent !== undefined && object.parent !== null)
+      ? ParentRef.fromPartial(object.parent)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseParentRef(): ParentRef {
+  return { runId: "", epoch: 0, step: 0, item: 0, attempt: 0, stepName: "", wait: false, depth: 0 };
+}
+
+export const ParentRef: MessageFns<ParentRef> = {
+  encode(message: ParentRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint32(message.epoch);
+    }
+    if (message.step !== 0) {
+      writer.uint32(24).uint32(message.step);
+    }
+    if (message.item !== 0) {
+      writer.uint32(32).uint32(message.item);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(40).uint32(message.attempt);
+    }
+    if (message.stepName !== "") {
+      writer.uint32(50).string(message.stepName);
+    }
+    if (message.wait !== false) {
+      writer.uint32(56).bool(message.wait);
+    }
+    if (message.depth !== 0) {
+      writer.uint32(64).uint32(message.depth);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ParentRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseParentRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.step = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.item = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.stepName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.wait = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.depth = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ParentRef {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      step: isSet(object.step) ? globalThis.Number(object.step) : 0,
+      item: isSet(object.item) ? globalThis.Number(object.item) : 0,
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      stepName: isSet(object.stepName)
+        ? globalThis.String(object.stepName)
+        : isSet(object.step_name)
+        ? globalThis.String(object.step_name)
+        : "",
+      wait: isSet(object.wait) ? globalThis.Boolean(object.wait) : false,
+      depth: isSet(object.depth) ? globalThis.Number(object.depth) : 0,
+    };
+  },
+
+  toJSON(message: ParentRef): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.step !== 0) {
+      obj.step = Math.round(message.step);
+    }
+    if (message.item !== 0) {
+      obj.item = Math.round(message.item);
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.stepName !== "") {
+      obj.stepName = message.stepName;
+    }
+    if (message.wait !== false) {
+      obj.wait = message.wait;
+    }
+    if (message.depth !== 0) {
+      obj.depth = Math.round(message.depth);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ParentRef>): ParentRef {
+    return ParentRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ParentRef>): ParentRef {
+    const message = createBaseParentRef();
+    message.runId = object.runId ?? "";
+    message.epoch = object.epoch ?? 0;
+    message.step = object.step ?? 0;
+    message.item = object.item ?? 0;
+    message.attempt = object.attempt ?? 0;
+    message.stepName = object.stepName ?? "";
+    message.wait = object.wait ?? false;
+    message.depth = object.depth ?? 0;
+    return message;
+  },
+};
+
+function createBaseRunMessage(): RunMessage {
+  return { ref: 0, runId: "", tenant: "", from: 0, answer: false, number: 0, content: undefined };
+}
+
+export const RunMessage: MessageFns<RunMessage> = {
+  encode(message: RunMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ref !== 0) {
+      writer.uint32(8).uint32(message.ref);
+    }
+    if (message.runId !== "") {
+      writer.uint32(18).string(message.runId);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(26).string(message.tenant);
+    }
+    if (message.from !== 0) {
+      writer.uint32(32).uint32(message.from);
+    }
+    if (message.answer !== false) {
+      writer.uint32(40).bool(message.answer);
+    }
+    if (message.number !== 0) {
+      writer.uint32(48).uint64(message.number);
+    }
+    switch (message.content?.$case) {
+      case "start":
+        StartRun.encode(message.content.value, writer.uint32(58).fork()).join();
+        break;
+      case "command":
+        Command.encode(message.content.value, writer.uint32(66).fork()).join();
+        break;
+      case "nothing":
+        writer.uint32(72).bool(message.content.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.ref = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.from = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.answer = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.content = { $case: "start", value: StartRun.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.content = { $case: "command", value: Command.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.content = { $case: "nothing", value: reader.bool() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunMessage {
+    return {
+      ref: isSet(object.ref) ? globalThis.Number(object.ref) : 0,
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      from: isSet(object.from) ? globalThis.Number(object.from) : 0,
+      answer: isSet(object.answer) ? globalThis.Boolean(object.answer) : false,
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+      content: isSet(object.start)
+        ? { $case: "start", value: StartRun.fromJSON(object.start) }
+        : isSet(object.command)
+        ? { $case: "command", value: Command.fromJSON(object.command) }
+        : isSet(object.nothing)
+        ? { $case: "nothing", value: globalThis.Boolean(object.nothing) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: RunMessage): unknown {
+    const obj: any = {};
+    if (message.ref !== 0) {
+      obj.ref = Math.round(message.ref);
+    }
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.from !== 0) {
+      obj.from = Math.round(message.from);
+    }
+    if (message.answer !== false) {
+      obj.answer = message.answer;
+    }
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    if (message.content?.$case === "start") {
+      obj.start = StartRun.toJSON(message.content.value);
+    } else if (message.content?.$case === "command") {
+      obj.command = Command.toJSON(message.content.value);
+    } else if (message.content?.$case === "nothing") {
+      obj.nothing = message.content.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RunMessage>): RunMessage {
+    return RunMessage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunMessage>): RunMessage {
+    const message = createBaseRunMessage();
+    message.ref = object.ref ?? 0;
+    message.runId = object.runId ?? "";
+    message.tenant = object.tenant ?? "";
+    message.from = object.from ?? 0;
+    message.answer = object.answer ?? false;
+    message.number = object.number ?? 0;
+    switch (object.content?.$case) {
+      case "start": {
+        if (object.content?.value !== undefined && object.content?.value !== null) {
+          message.content = { $case: "start", value: StartRun.fromPartial(object.content.value) };
+        }
+        break;
+      }
+      case "command": {
+        if (object.content?.value !== undefined && object.content?.value !== null) {
+          message.content = { $case: "command", value: Command.fromPartial(object.content.value) };
+        }
+        break;
+      }
+      case "nothing": {
+        if (object.content?.value !== undefined && object.content?.value !== null) {
+          message.content = { $case: "nothing", value: object.content.value };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
@@ -2259,6 +2801,9 @@ export const Command: MessageFns<Command> = {
       case "advance":
         AdvanceRun.encode(message.order.value, writer.uint32(90).fork()).join();
         break;
+      case "childEnded":
+        SettleChild.encode(message.order.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2364,6 +2909,14 @@ export const Command: MessageFns<Command> = {
             message.order = { $case: "advance", value: AdvanceRun.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.order = { $case: "childEnded", value: SettleChild.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2403,6 +2956,10 @@ export const Command: MessageFns<Command> = {
         ? { $case: "timerDue", value: globalThis.Boolean(object.timer_due) }
         : isSet(object.advance)
         ? { $case: "advance", value: AdvanceRun.fromJSON(object.advance) }
+        : isSet(object.childEnded)
+        ? { $case: "childEnded", value: SettleChild.fromJSON(object.childEnded) }
+        : isSet(object.child_ended)
+        ? { $case: "childEnded", value: SettleChild.fromJSON(object.child_ended) }
         : undefined,
     };
   },
@@ -2434,6 +2991,8 @@ export const Command: MessageFns<Command> = {
       obj.timerDue = message.order.value;
     } else if (message.order?.$case === "advance") {
       obj.advance = AdvanceRun.toJSON(message.order.value);
+    } else if (message.order?.$case === "childEnded") {
+      obj.childEnded = SettleChild.toJSON(message.order.value);
     }
     return obj;
   },
@@ -2495,7 +3054,302 @@ export const Command: MessageFns<Command> = {
         }
         break;
       }
+      case "childEnded": {
+        if (object.order?.value !== undefined && object.order?.value !== null) {
+          message.order = { $case: "childEnded", value: SettleChild.fromPartial(object.order.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseSettleChild(): SettleChild {
+  return {
+    epoch: 0,
+    step: 0,
+    item: 0,
+    attempt: 0,
+    child: "",
+    fate: undefined,
+    output: "",
+    outputBlob: undefined,
+    failure: undefined,
+    startedMs: 0,
+  };
+}
+
+export const SettleChild: MessageFns<SettleChild> = {
+  encode(message: SettleChild, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).uint32(message.epoch);
+    }
+    if (message.step !== 0) {
+      writer.uint32(16).uint32(message.step);
+    }
+    if (message.item !== 0) {
+      writer.uint32(24).uint32(message.item);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(32).uint32(message.attempt);
+    }
+    if (message.child !== "") {
+      writer.uint32(42).string(message.child);
+    }
+    switch (message.fate?.$case) {
+      case "ended":
+        writer.uint32(48).int32(message.fate.value);
+        break;
+      case "started":
+        writer.uint32(56).bool(message.fate.value);
+        break;
+      case "refused":
+        writer.uint32(64).bool(message.fate.value);
+        break;
+    }
+    if (message.output !== "") {
+      writer.uint32(74).string(message.output);
+    }
+    if (message.outputBlob !== undefined) {
+      BlobRef.encode(message.outputBlob, writer.uint32(82).fork()).join();
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(90).fork()).join();
+    }
+    if (message.startedMs !== 0) {
+      writer.uint32(96).uint64(message.startedMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SettleChild {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettleChild();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.step = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.item = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.child = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.fate = { $case: "ended", value: reader.int32() as any };
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fate = { $case: "started", value: reader.bool() };
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.fate = { $case: "refused", value: reader.bool() };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.output = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.outputBlob = BlobRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.startedMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SettleChild {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      step: isSet(object.step) ? globalThis.Number(object.step) : 0,
+      item: isSet(object.item) ? globalThis.Number(object.item) : 0,
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      child: isSet(object.child) ? globalThis.String(object.child) : "",
+      fate: isSet(object.ended)
+        ? { $case: "ended", value: runStatusFromJSON(object.ended) }
+        : isSet(object.started)
+        ? { $case: "started", value: globalThis.Boolean(object.started) }
+        : isSet(object.refused)
+        ? { $case: "refused", value: globalThis.Boolean(object.refused) }
+        : undefined,
+      output: isSet(object.output) ? globalThis.String(object.output) : "",
+      outputBlob: isSet(object.outputBlob)
+        ? BlobRef.fromJSON(object.outputBlob)
+        : isSet(object.output_blob)
+        ? BlobRef.fromJSON(object.output_blob)
+        : undefined,
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      startedMs: isSet(object.startedMs)
+        ? globalThis.Number(object.startedMs)
+        : isSet(object.started_ms)
+        ? globalThis.Number(object.started_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: SettleChild): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.step !== 0) {
+      obj.step = Math.round(message.step);
+    }
+    if (message.item !== 0) {
+      obj.item = Math.round(message.item);
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    if (message.child !== "") {
+      obj.child = message.child;
+    }
+    if (message.fate?.$case === "ended") {
+      obj.ended = runStatusToJSON(message.fate.value);
+    } else if (message.fate?.$case === "started") {
+      obj.started = message.fate.value;
+    } else if (message.fate?.$case === "refused") {
+      obj.refused = message.fate.value;
+    }
+    if (message.output !== "") {
+      obj.output = message.output;
+    }
+    if (message.outputBlob !== undefined) {
+      obj.outputBlob = BlobRef.toJSON(message.outputBlob);
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    if (message.startedMs !== 0) {
+      obj.startedMs = Math.round(message.startedMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SettleChild>): SettleChild {
+    return SettleChild.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SettleChild>): SettleChild {
+    const message = createBaseSettleChild();
+    message.epoch = object.epoch ?? 0;
+    message.step = object.step ?? 0;
+    message.item = object.item ?? 0;
+    message.attempt = object.attempt ?? 0;
+    message.child = object.child ?? "";
+    switch (object.fate?.$case) {
+      case "ended": {
+        if (object.fate?.value !== undefined && object.fate?.value !== null) {
+          message.fate = { $case: "ended", value: object.fate.value };
+        }
+        break;
+      }
+      case "started": {
+        if (object.fate?.value !== undefined && object.fate?.value !== null) {
+          message.fate = { $case: "started", value: object.fate.value };
+        }
+        break;
+      }
+      case "refused": {
+        if (object.fate?.value !== undefined && object.fate?.value !== null) {
+          message.fate = { $case: "refused", value: object.fate.value };
+        }
+        break;
+      }
+    }
+    message.output = object.output ?? "";
+    message.outputBlob = (object.outputBlob !== undefined && object.outputBlob !== null)
+      ? BlobRef.fromPartial(object.outputBlob)
+      : undefined;
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
+    message.startedMs = object.startedMs ?? 0;
     return message;
   },
 };
