@@ -15,9 +15,12 @@ export const CHILD_DEPTH_MAX = 32;
 
 /** What an order takes in a record beside its input: the event and the message, with the longest names. */
 const ORDER_BYTES = 512;
-/** Makes two random numbers of a seed and a slot (MurmurHash3's first constant, the golden ratio). */
+/** Make two random numbers of a seed and a place (MurmurHash3's first constant, the golden ratio); odd, so that none is lost. */
 const MIX_A = 0xcc9e2d51;
 const MIX_B = 0x9e3779b9;
+
+/** More items than any `forEach` has: makes (step, item) one number. */
+const ITEMS_STRIDE = 16_384;
 
 /** One attempt that is to begin. */
 export interface NewAttempt {
@@ -66,11 +69,16 @@ function orderChild(decision: Decision, run: RunState, step: PlanStep, begun: Ne
   });
 }
 
-/** An ID in a slot of the attempt's own, so that a run's children spread over the shards. */
+/**
+ * An ID in a slot of the attempt's own, so that a run's children spread over the shards. Children that one command orders
+ * may share a slot: what is random of their IDs differs by their place.
+ */
 function mintChildId(decision: Decision, run: RunState, step: PlanStep, { item, attempt }: NewAttempt): RunId {
   const { nowMs, seed } = decision.at;
   const at = slotOfKey(run.tenant, `${run.runId}/${run.epoch}/${step.index}/${item}/${attempt}`);
-  return mintRunId(nowMs, at, Math.imul(seed ^ at, MIX_A), Math.imul((seed >>> 16) ^ (item + 1) ^ at, MIX_B));
+  const place = step.index * ITEMS_STRIDE + item + 1;
+  const low = Math.imul(seed ^ Math.imul(place, MIX_B), MIX_A);
+  return mintRunId(nowMs, at, low, Math.imul((seed >>> 16) ^ place, MIX_B));
 }
 
 function tooDeep(step: PlanStep): Failure {

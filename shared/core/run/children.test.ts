@@ -212,6 +212,13 @@ describe("bounds of children", () => {
     });
   });
 
+  it("I3: no two that one command orders are the same run, though they share a slot", () => {
+    const steps = Array.from({ length: 250 }, (_, index) => makeStep(`s${index}`, { kind: "workflow", child }));
+    const children = (new Played(makePlan(steps)).run.children ?? []).map((open) => open.child);
+    expect(new Set(children.map(slotOfRun)).size).toBeLessThan(steps.length);
+    expect(new Set(children).size).toBe(steps.length);
+  });
+
   it("children of a run spread over the slots", () => {
     const each = makeStep("each", { kind: "workflow", child, forEach: "input", maxConcurrency: 1000 });
     const played = new Played(makePlan([each]), null, list);
