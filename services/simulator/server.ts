@@ -9,6 +9,7 @@ import { soleWriter } from "@millrace/journal/sole-writer.ts";
 import type { Origin, Reply } from "@millrace/link/link.ts";
 import { shardId } from "@millrace/model/ids.ts";
 import type { RunCommand } from "@millrace/model/run-commands.ts";
+import { MESSAGES_WAITING_MAX } from "@millrace/shard-host/limits.ts";
 import { Node } from "@millrace/shard-host/node.ts";
 import { JournaledRegistry } from "@millrace/shard-host/registry/registry.ts";
 import { Shard } from "@millrace/shard-host/shard.ts";
@@ -72,6 +73,11 @@ export class Server {
       clock,
     );
     return new Server(ground, serial, clock, registry);
+  }
+
+  /** Whether runs of a shard wait for room for messages: of these, what is due may be late. */
+  get isFull(): boolean {
+    return this.node.shards.some(({ load }) => load.messages >= MESSAGES_WAITING_MAX);
   }
 
   /** Nothing of it runs any more. */

@@ -361,7 +361,8 @@ export class World implements Scene, Victim {
     if (live.length === 0 && messages === 0) return this.#rest(server);
     tidyUp(this, server, this.jury.truth, this.#round);
     const nowMs = this.clock.nowMs();
-    const isSettled = this.clock.monotonicMs() - Math.max(this.#upSinceMs, this.#calmSinceMs) > 2 * TIMER_LATE_MS_MAX;
+    const calmMs = this.clock.monotonicMs() - Math.max(this.#upSinceMs, this.#calmSinceMs);
+    const isSettled = calmMs > 2 * TIMER_LATE_MS_MAX && !server.isFull;
     for (const [runId, { state, plan }] of live) {
       const dueMs = nextDueMs(state, plan);
       if (isSettled && dueMs > 0 && nowMs - dueMs > TIMER_LATE_MS_MAX)
