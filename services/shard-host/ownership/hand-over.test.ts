@@ -111,6 +111,14 @@ describe("a node that leaves", () => {
     expect(node.agent.hosted).toEqual([]);
   });
 
+  test("does not wait for others that leave as well", async () => {
+    const cluster = await NodeCluster.atRest(NAMES);
+    let gone = 0;
+    for (const name of NAMES) void cluster.node(name).agent.leave().then(() => gone++);
+    const tookMs = await cluster.cluster.until("all are gone", () => gone === NAMES.length);
+    expect(tookMs).toBeLessThan(2 * RELEASE_MS);
+  });
+
   test("does not wait for ever for others that take nothing", async () => {
     const cluster = await NodeCluster.atRest(["a", "b"]);
     const { follower, coordinator } = cluster;

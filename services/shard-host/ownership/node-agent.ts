@@ -74,7 +74,15 @@ export class NodeAgent {
     this.#phase = "leaving";
     membership.leave();
     this.#reconcileNewest();
-    if (this.#hasPeers()) await this.#whenIdle(LEAVE_MS_MAX);
+    if (this.#hasPeers()) {
+      const rid = this.#whenIdle(LEAVE_MS_MAX);
+      // Peers may leave as well: then nobody is left to take anything.
+      const unfollow = membership.followMembers(() => {
+        if (!this.#hasPeers()) this.#settled();
+      });
+      await rid;
+      unfollow();
+    }
     this.#phase = "over";
     this.#reconcileNewest();
     // One that hangs is broken off by the end of the process.
