@@ -114,7 +114,11 @@ describe("a node that leaves", () => {
   test("does not wait for others that leave as well", async () => {
     const cluster = await NodeCluster.atRest(NAMES);
     let gone = 0;
-    for (const name of NAMES) void cluster.node(name).agent.leave().then(() => gone++);
+    for (const name of NAMES)
+      void cluster
+        .node(name)
+        .agent.leave()
+        .then(() => gone++);
     const tookMs = await cluster.cluster.until("all are gone", () => gone === NAMES.length);
     expect(tookMs).toBeLessThan(2 * RELEASE_MS);
   });
