@@ -30,13 +30,18 @@ export async function store(
   return sequence;
 }
 
+/** There is no connection to NATS, or it was lost before the answer came: it is being made anew. */
+export class NotConnected extends Error {
+  override readonly name = "NotConnected";
+}
+
 export interface AskOptions {
   readonly headers?: MsgHdrs;
   /** How long to wait. Default {@link ANSWER_MS}. */
   readonly answerMs?: number;
 }
 
-/** Asks and waits for the answer. Rejects with what the client throws, and at once when the connection is lost. */
+/** Asks and waits for the answer. Rejects with what the client throws, and at once with {@link NotConnected}. */
 export function ask(
   connection: NatsConnection,
   subject: string,
@@ -44,9 +49,9 @@ export function ask(
   { headers, answerMs = ANSWER_MS }: AskOptions = {},
 ): Promise<Msg> {
   const news = ConnectionNews.of(connection);
-  if (!news.isUp) return Promise.reject(new Error("there is no connection to NATS"));
+  if (!news.isUp) return Promise.reject(new NotConnected("there is no connection to NATS"));
   return new Promise((resolve, reject) => {
-    const unlisten = news.listen(() => reject(new Error("the connection to NATS was lost")));
+    const unlisten = news.listen(() => reject(new NotConnected("the connection to NATS was lost")));
     const options = { timeout: answerMs, ...(headers === undefined ? {} : { headers }) };
     connection.request(subject, data, options).then(resolve, reject).finally(unlisten);
   });

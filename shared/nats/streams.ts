@@ -11,7 +11,7 @@ import {
   STREAM_NAME_TAKEN,
   STREAM_NOT_FOUND,
 } from "./answer.ts";
-import { jetStreamRequest } from "./jetstream.ts";
+import { jetStreamRequest, NotConnected } from "./jetstream.ts";
 import { NatsProblem } from "./problem.ts";
 
 /** The settings of a stream, by JetStream's own names: all that matter, also those that are defaults. */
@@ -122,7 +122,11 @@ const PASSING: ReadonlySet<number> = new Set([NOT_AVAILABLE, NO_PEERS, STORE_NOT
 
 function mayPass(error: unknown): boolean {
   if (error instanceof JetStreamRefused) return PASSING.has(error.code);
-  return error instanceof TimeoutError || (error instanceof RequestError && error.isNoResponders());
+  return (
+    error instanceof NotConnected ||
+    error instanceof TimeoutError ||
+    (error instanceof RequestError && error.isNoResponders())
+  );
 }
 
 function explained(error: unknown, { name, num_replicas: replicas }: StreamConfig): unknown {
