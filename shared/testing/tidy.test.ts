@@ -53,7 +53,10 @@ describe("text", () => {
     expect(badText([file(path, `first\n${text}\n`)])).toEqual([expect.stringMatching(`^${path}:2: `)]);
   });
   test.each([
-    ["a.md", "the folder ./tmp/x, the route /v1/work/items and https://host.example/root/x"],
+    [
+      "a.md",
+      ["a folder .", "tmp", "x, a route /v1", "work", "items, a page of https://host.example", "root", "x"].join("/"),
+    ],
     ["a.ts", "// oxlint-disable-next-line no-console -- the command's output"],
     ["a.ts", "queue.only('x')"],
   ])("%s: %s is fine", (path, text) => {

@@ -225,6 +225,13 @@ const QUERY = {
   ...{ tenant: TENANT, workflow: null, status: null, startedFromMs: 0, startedUntilMs: 0, before: null },
 };
 
+/** Of a run as the model shard writes it. */
+function statusIn(bytes: Uint8Array): string {
+  const run: unknown = JSON.parse(Buffer.from(bytes).toString());
+  if (typeof run === "object" && run !== null && "status" in run) return String(run.status);
+  throw new Error("The model shard wrote no run.");
+}
+
 /** A watcher that keeps what it is told, and takes it when it is told to. */
 class Watcher {
   readonly told: string[] = [];
@@ -234,8 +241,7 @@ class Watcher {
   constructor(gateway: BenchGateway, runId: RunId) {
     this.#watching = gateway.shards.watch(TENANT, runId, (answer) => {
       if ("code" in answer) this.refused = answer;
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the model shard wrote
-      else this.told.push((JSON.parse(Buffer.from(answer.bytes).toString()) as { status: string }).status);
+      else this.told.push(statusIn(answer.bytes));
     });
   }
 
