@@ -17,11 +17,17 @@ export interface AttemptLine {
 /** Reads a worker's log. */
 export async function readAttempts(path: string): Promise<AttemptLine[]> {
   const text = await readFile(path, "utf8");
-  return (
-    text
-      .split("\n")
-      .filter((line) => line !== "")
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what `worker.ts` wrote, a line at a time
-      .map((line) => JSON.parse(line) as AttemptLine)
-  );
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const attempt: unknown = JSON.parse(line);
+      if (!isAttempt(attempt)) throw new Error(`The worker's log has a line that is no attempt: ${line}`);
+      return attempt;
+    });
+}
+
+/** Tells what the worker wrote from anything else. */
+function isAttempt(value: unknown): value is AttemptLine {
+  return typeof value === "object" && value !== null && "runId" in value && "nonce" in value && "seen" in value;
 }

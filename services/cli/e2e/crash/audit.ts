@@ -66,8 +66,8 @@ async function readClientLog(path: string): Promise<Map<string, Account>> {
   const accounts = new Map<string, Account>();
   const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line !== "");
   for (const text of lines) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what `load.ts` wrote, a line at a time
-    const line = JSON.parse(text) as ClientLine;
+    const line: unknown = JSON.parse(text);
+    if (!isClientLine(line)) throw new Error(`The client's log has a line that says nothing: ${text}`);
     if (line.type === "submitted") {
       const { key, workflow, order } = line;
       // Submitted again after a refusal, it stays one account.
@@ -81,6 +81,11 @@ async function readClientLog(path: string): Promise<Map<string, Account>> {
     else account.ends.push(line.end);
   }
   return accounts;
+}
+
+/** Tells what the client wrote from anything else. */
+function isClientLine(value: unknown): value is ClientLine {
+  return typeof value === "object" && value !== null && "type" in value && "key" in value;
 }
 
 class Auditor {
